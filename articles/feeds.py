@@ -1,0 +1,53 @@
+from datetime import datetime
+
+from django.contrib.syndication.views import Feed
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.translation import gettext as _
+
+from articles.models import Article
+from clinic.models import Practice
+
+LENGTH = 20
+
+
+class ArticleFeed(Feed):
+    """The newest articles as Atom, with a summary and no tracking."""
+
+    feed_type = Atom1Feed
+
+    def __call__(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response = super().__call__(request, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "max-age=0, must-revalidate")
+        return response
+
+    def title(self) -> str:
+        practice = Practice.objects.first()
+        return practice.name if practice else _("Journal")
+
+    def link(self) -> str:
+        return reverse("articles:list")
+
+    def feed_url(self) -> str:
+        return reverse("articles:feed")
+
+    def items(self) -> QuerySet[Article]:
+        return Article.objects.published(timezone.now()).select_related("author", "category")[:LENGTH]
+
+    def item_description(self, item: Article) -> str:
+        return item.standfirst
+
+    def item_author_name(self, item: Article) -> str | None:
+        return str(item.author) if item.author else None
+
+    def item_categories(self, item: Article) -> list[str]:
+        return [item.category.name] if item.category else []
+
+    def item_pubdate(self, item: Article) -> datetime | None:
+        return item.published_at
+
+    def item_updateddate(self, item: Article) -> datetime:
+        return item.changed_at

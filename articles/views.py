@@ -1,0 +1,56 @@
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from articles.models import Article
+from clinic.models import Testimonial, TreatmentCategory
+
+PAGE_LENGTH = 9
+
+
+@require_safe
+def article_list(request: HttpRequest) -> HttpResponse:
+    """All published articles, or with `?q=` those that hold every word of it."""
+    published = Article.objects.published(timezone.now())
+    query = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    found = published.holding(query) if query else published
+    return _page(request, found, {"query": query, "categories": _categories()})
+
+
+@require_safe
+def category(request: HttpRequest, slug: str) -> HttpResponse:
+    category = get_object_or_404(TreatmentCategory, slug=slug)
+    articles = Article.objects.published(timezone.now()).filter(category=category)
+    return _page(request, articles, {"category": category, "categories": _categories()})
+
+
+@require_safe
+def article(request: HttpRequest, slug: str) -> HttpResponse:
+    """An article with what stands around it. Staff who may change it also see a draft."""
+    found = get_object_or_404(
+        Article.objects.select_related("author", "category", "picture").prefetch_related("picture__renditions"),
+        slug=slug,
+    )
+    if not found.is_public(timezone.now()) and not request.user.has_perm("articles.change_article"):
+        raise Http404
+    published = Article.objects.published(timezone.now()).exclude(pk=found.pk)
+    context = {
+        "article": found,
+        "treatments": found.treatments.shown()[:6],
+        "film": Testimonial.objects.shown().films().prefetch_related("poster__renditions").first(),
+        "more": published.filter(category=found.category).for_list()[:3],
+        "is_draft": not found.is_public(timezone.now()),
+    }
+    return render(request, "articles/article.html", context)
+
+
+def _categories() -> QuerySet[TreatmentCategory]:
+    return TreatmentCategory.objects.order_by("position", "name")[:50]
+
+
+def _page(request: HttpRequest, articles: QuerySet[Article], context: dict[str, object]) -> HttpResponse:
+    page = Paginator(articles.for_list(), PAGE_LENGTH).get_page(request.GET.get("page"))  # type: ignore[attr-defined] # our own queryset
+    return render(request, "articles/list.html", {"page": page, **context})

@@ -1,0 +1,99 @@
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from clinic import letters
+from clinic.models import Letter
+
+
+@admin.register(Letter)
+class LetterAdmin(admin.ModelAdmin):
+    """Read and searched by staff, never written by hand. Links have no token here: they are minted at sending."""
+
+    list_display = ["created_at", "to", "subject", "state", "attempts", "sent_at"]
+    list_display_links = ["created_at", "to", "subject"]
+    list_filter = ["state", "kind", "created_at"]
+    search_fields = ["to", "subject"]
+    date_hierarchy = "created_at"
+    actions = ["send_again"]
+    change_form_template = "admin/clinic/letter/change_form.html"
+    fieldsets = [
+        (None, {"fields": ["to", "reply_to", "subject", "body"]}),
+        (_("Sending"), {"fields": ["state", "attempts", "error", "next_attempt_at", "sent_at"]}),
+        (_("About this letter"), {"fields": ["kind", "language", "created_at"]}),
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
+        return False
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("clinic.resend_letter")
+
+    @admin.action(description=_("Send the chosen letters again"), permissions=["resend"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Letter]) -> None:
+        if not settings.SENDS_MAIL:
+            self.message_user(request, _("There is no mail server: EMAIL_URL is not set."), messages.WARNING)
+            return
+        chosen = list(queryset.exclude(state=Letter.State.SENDING).order_by("pk")[:500])
+        for letter in chosen:
+            letters.send_again(letter, now=timezone.now())
+        words = ngettext("%d letter will be sent again.", "%d letters will be sent again.", len(chosen)) % len(chosen)
+        self.message_user(request, words, messages.SUCCESS)
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path(
+                "<int:pk>/send-again/",
+                self.admin_site.admin_view(require_POST(self.resend)),
+                name="clinic_letter_resend",
+            ),
+            path("<int:pk>/links/", self.admin_site.admin_view(require_POST(self.links)), name="clinic_letter_links"),
+        ]
+        return own + super().get_urls()
+
+    def resend(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_resend_permission(request):
+            raise PermissionDenied
+        get_object_or_404(Letter, pk=pk)
+        self.send_again(request, Letter.objects.filter(pk=pk))
+        return redirect(reverse("admin:clinic_letter_change", args=[pk]))
+
+    def links(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows the letter as its reader gets it. Only in the trial, where no reader does: it mints the tokens."""
+        if settings.SENDS_MAIL or not self.has_view_permission(request):
+            raise PermissionDenied
+        letter = get_object_or_404(Letter, pk=pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": letter.subject,
+            "letter": letter,
+            "body": letters.with_links(letter, now=timezone.now()),
+            "opts": Letter._meta,
+        }
+        return TemplateResponse(request, "admin/clinic/letter/links.html", context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        offers = {
+            "may_send_again": settings.SENDS_MAIL and self.has_resend_permission(request),
+            "may_open_links": not settings.SENDS_MAIL,
+        }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **offers})

@@ -1,0 +1,98 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from clinic.admin.rich_text import RichTextAdmin
+from clinic.models import Closure, Location, OpeningHours, Policy, Practice, Provider
+
+
+@admin.register(Practice)
+class PracticeAdmin(admin.ModelAdmin):
+    """One row: the list leads straight to it, or to adding it."""
+
+    fieldsets = [
+        (None, {"fields": ["name", "tagline", "phone", "email"]}),
+        (_("Home page"), {"fields": ["opening_line", "lead", "banner_poster", "banner_video"]}),
+        (_("Postal address"), {"fields": ["street", "city", "region", "postal_code", "country"]}),
+        (_("Clock"), {"fields": ["time_zone"]}),
+    ]
+    autocomplete_fields = ["banner_poster"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not Practice.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Practice | None = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if Practice.objects.exists():
+            return HttpResponseRedirect(reverse("admin:clinic_practice_change", args=[1]))
+        return super().changelist_view(request, extra_context)
+
+
+class OpeningHoursInline(admin.TabularInline):
+    model = OpeningHours
+    extra = 0
+    verbose_name_plural = _("opening hours: one line for each span of a day, two lines where there is a break")
+
+
+class ClosureInline(admin.TabularInline):
+    model = Closure
+    extra = 0
+    verbose_name_plural = _("closures of this location")
+
+
+@admin.register(Location)
+class LocationAdmin(admin.ModelAdmin):
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "is_active", "position"]}),
+        (_("Address"), {"fields": ["street", "city", "region", "postal_code", "phone", "time_zone"]}),
+        (_("How to get here"), {"fields": ["directions", "parking", "picture"]}),
+    ]
+    prepopulated_fields = {"slug": ["name"]}
+    autocomplete_fields = ["picture"]
+    inlines = [OpeningHoursInline, ClosureInline]
+    list_display = ["name", "street", "city", "is_active"]
+    search_fields = ["name", "street", "city"]
+    view_on_site = True
+
+
+@admin.register(Closure)
+class ClosureAdmin(admin.ModelAdmin):
+    list_display = ["starts_on", "ends_on", "where", "reason"]
+    list_filter = ["location"]
+    list_select_related = ["location"]
+    date_hierarchy = "starts_on"
+    search_fields = ["reason"]
+
+    @admin.display(description=_("location"), ordering="location")
+    def where(self, closure: Closure) -> str:
+        return closure.location.name if closure.location else str(_("the whole practice"))
+
+
+@admin.register(Provider)
+class ProviderAdmin(RichTextAdmin):
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "credentials", "role", "is_active", "position"]}),
+        (_("About"), {"fields": ["photo", "biography", "boards", "languages"]}),
+        (_("Where"), {"fields": ["locations"]}),
+    ]
+    prepopulated_fields = {"slug": ["name"]}
+    autocomplete_fields = ["photo"]
+    filter_horizontal = ["locations"]
+    list_display = ["name", "credentials", "role", "is_active"]
+    list_filter = ["is_active", "locations"]
+    search_fields = ["name", "role"]
+
+
+@admin.register(Policy)
+class PolicyAdmin(RichTextAdmin):
+    fieldsets = [(None, {"fields": ["kind", "title", "slug", "updated_on", "body", "is_published", "position"]})]
+    prepopulated_fields = {"slug": ["title"]}
+    list_display = ["title", "kind", "updated_on", "is_published"]
+    list_filter = ["kind", "is_published"]
+    search_fields = ["title"]

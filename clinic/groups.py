@@ -1,0 +1,43 @@
+"""What each group of staff may do. A manager is a superuser."""
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+GROUPS: dict[str, dict[str, list[str]]] = {
+    "Front desk": {
+        "appointments.appointmentrequest": ["view", "add", "change"],
+        "appointments.note": ["view", "add"],
+        "clinic.letter": ["view", "resend"],
+        "clinic.closure": ["view", "add", "change", "delete"],
+        "clinic.location": ["view"],
+        "clinic.provider": ["view"],
+        "clinic.treatment": ["view"],
+    },
+    "Editor": {
+        "articles.article": ["view", "add", "change", "delete"],
+        "clinic.image": ["view", "add", "change", "delete"],
+        "clinic.provider": ["view", "change"],
+        "clinic.treatment": ["view", "add", "change"],
+        "clinic.treatmentcategory": ["view", "change"],
+        "clinic.testimonial": ["view", "add", "change", "delete"],
+        "clinic.policy": ["view", "change"],
+    },
+    "Marketing": {
+        "articles.article": ["view"],
+        "clinic.image": ["view", "add", "change"],
+        "clinic.offer": ["view", "add", "change", "delete"],
+        "clinic.testimonial": ["view", "add", "change"],
+        "newsletter.subscriber": ["view"],
+    },
+}
+
+
+def make_groups() -> None:
+    """Gives each group the permissions above that it lacks; what a manager added or a new group stays."""
+    for name, models in GROUPS.items():
+        group, _made = Group.objects.get_or_create(name=name)
+        wanted = Q()
+        for label, verbs in models.items():
+            app, model = label.split(".")
+            wanted |= Q(content_type__app_label=app, codename__in=[f"{verb}_{model}" for verb in verbs])
+        group.permissions.add(*Permission.objects.filter(wanted))

@@ -1,0 +1,169 @@
+"""Letters: written in the transaction of what they tell, sent by the worker at least once.
+
+The row is the truth. A letter is claimed and committed as "being sent" before the network is touched, so that
+one that was cut off is known as such; it is then sent again with the same Message-ID.
+"""
+
+import logging
+import smtplib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from django.template import Context, Engine
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from clinic import mail_links
+from clinic.mail_links import Link
+from clinic.models import Letter, Practice
+
+MOST_ATTEMPTS = 5
+# Together longer than an hour: a mail server that is down that long loses no letter.
+BACK_OFF = [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60)]
+# Longer than the connection, the greeting and the text can take under EMAIL_TIMEOUT together.
+LEASE = timedelta(minutes=5)
+
+log = logging.getLogger("clinic.letters")
+
+
+def write(
+    *,
+    template: str,
+    to: str,
+    now: datetime,
+    context: Mapping[str, Any] | None = None,
+    links: Mapping[str, Link] | None = None,
+    reply_to: str = "",
+    language: str = "en",
+) -> Letter:
+    """Stores a letter for the worker to send. Call it inside the transaction of what it tells.
+
+    `template` is a text file under templates/ whose first line is the subject; a link stands in it as
+    `[[name]]` for each name in `links`. Raises RuntimeError outside of a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("A letter is written in the transaction of what it tells.")
+    with override(language):
+        words = Context({"practice": Practice.objects.first(), **(context or {})}, autoescape=False)
+        text = Engine.get_default().get_template(template).render(words)
+    subject, _newline, body = text.partition("\n")
+    return Letter.objects.create(
+        to=to,
+        kind=template.removesuffix(".txt"),
+        language=language,
+        subject=" ".join(subject.split())[:200],
+        body=body.strip() + "\n",
+        links={name: link.as_json() for name, link in (links or {}).items()},
+        reply_to=reply_to,
+        state=Letter.State.QUEUED if settings.SENDS_MAIL else Letter.State.KEPT,
+        created_at=now,
+        next_attempt_at=now if settings.SENDS_MAIL else None,
+    )
+
+
+def with_links(letter: Letter, *, now: datetime) -> str:
+    """The body with an address for each placeholder. Each call mints new tokens."""
+    body = letter.body
+    for name, link in letter.links.items():
+        placeholder = f"[[{name}]]"
+        if placeholder in body:
+            body = body.replace(placeholder, mail_links.address(Link.from_json(link), now=now))
+    return body
+
+
+def message_id(letter: Letter) -> str:
+    """The same at every attempt, so that a mailbox can tell a repetition."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    return f"<{letter.message_key.hex}@{domain}>"
+
+
+def send_next(*, now: datetime) -> bool:
+    """Sends the letter that has waited longest; returns whether there was one."""
+    letter = _claim(now)
+    if letter is None:
+        return False
+    try:
+        _hand_over(letter, now)
+    except smtplib.SMTPRecipientsRefused as error:
+        code, words = next(iter(error.recipients.values()))
+        _record_refusal(letter, code, _words(words), now)
+    except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
+        _record_refusal(letter, error.smtp_code, _words(error.smtp_error), now)
+    except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
+        # The server may have accepted it before the line went dead.
+        _try_again(letter, Letter.State.UNCERTAIN, str(error), now)
+    except (smtplib.SMTPException, OSError) as error:
+        _try_again(letter, Letter.State.RETRY, str(error), now)
+    else:
+        letter.state, letter.sent_at, letter.error, letter.lease_until = Letter.State.SENT, now, "", None
+        letter.save(update_fields=["state", "sent_at", "error", "lease_until"])
+    return True
+
+
+def take_up_cut_off(*, now: datetime) -> None:
+    """Marks letters whose sending never ended as uncertain and plans their repetition."""
+    with transaction.atomic():
+        for letter in Letter.objects.cut_off(now).select_for_update(skip_locked=True)[:100]:
+            _try_again(letter, Letter.State.UNCERTAIN, _("Cut off while it was being sent."), now)
+
+
+def send_again(letter: Letter, *, now: datetime) -> None:
+    """A person's decision: the letter goes to the head of a new series of attempts."""
+    letter.state, letter.attempts, letter.error = Letter.State.QUEUED, 0, ""
+    letter.next_attempt_at, letter.lease_until = now, None
+    letter.save(update_fields=["state", "attempts", "error", "next_attempt_at", "lease_until"])
+
+
+def _claim(now: datetime) -> Letter | None:
+    with transaction.atomic():
+        letter = Letter.objects.due(now).select_for_update(skip_locked=True).first()
+        if letter is not None:
+            letter.state, letter.lease_until = Letter.State.SENDING, now + LEASE
+            letter.attempts += 1
+            letter.save(update_fields=["state", "lease_until", "attempts"])
+    return letter
+
+
+def _hand_over(letter: Letter, now: datetime) -> None:
+    EmailMessage(
+        subject=letter.subject,
+        body=with_links(letter, now=now),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[letter.to],
+        reply_to=[letter.reply_to] if letter.reply_to else None,
+        headers={"Message-ID": message_id(letter), "Auto-Submitted": "auto-generated"},
+    ).send()
+
+
+def _words(answer: bytes | str) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+
+
+def _record_refusal(letter: Letter, code: int, words: str, now: datetime) -> None:
+    """A 5xx is final, RFC 5321 section 4.2.1; a 4xx is worth another try."""
+    error = f"{code} {words}"
+    if code >= 500:
+        _give_up(letter, error)
+    else:
+        _try_again(letter, Letter.State.RETRY, error, now)
+
+
+def _try_again(letter: Letter, state: Letter.State, error: str, now: datetime) -> None:
+    if letter.attempts >= MOST_ATTEMPTS:
+        _give_up(letter, error)
+        return
+    letter.state, letter.error, letter.lease_until = state, error, None
+    letter.next_attempt_at = now + BACK_OFF[letter.attempts - 1]
+    letter.save(update_fields=["state", "error", "lease_until", "next_attempt_at"])
+    log.info("Letter %s: attempt %s did not end well; another follows.", letter.pk, letter.attempts)
+
+
+def _give_up(letter: Letter, error: str) -> None:
+    letter.state, letter.error, letter.lease_until, letter.next_attempt_at = Letter.State.FAILED, error, None, None
+    letter.save(update_fields=["state", "error", "lease_until", "next_attempt_at"])
+    log.warning("Letter %s failed after %s attempts.", letter.pk, letter.attempts)

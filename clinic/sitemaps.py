@@ -1,0 +1,35 @@
+from datetime import date, datetime
+
+from django.contrib.sitemaps import Sitemap
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+
+from articles.models import Article
+from clinic.models import Location, Policy, Provider, Treatment
+
+
+class PageSitemap(Sitemap):
+    def items(self) -> list[str]:
+        names = ["home", "treatments", "team", "locations", "offers"]
+        return [f"clinic:{name}" for name in names] + ["articles:list", "appointments:request", "newsletter:signup"]
+
+    def location(self, item: str) -> str:
+        return reverse(item)
+
+
+class PracticeSitemap(Sitemap):
+    def items(self) -> list[Treatment | Provider | Location | Policy]:
+        shown = (Treatment, Provider, Location, Policy)
+        return [row for model in shown for row in model.objects.shown()[:1000]]
+
+
+class ArticleSitemap(Sitemap):
+    def items(self) -> QuerySet[Article]:
+        return Article.objects.published(timezone.now()).only("slug", "changed_at")
+
+    def lastmod(self, item: Article) -> date | datetime:
+        return item.changed_at
+
+
+SITEMAPS = {"pages": PageSitemap, "practice": PracticeSitemap, "articles": ArticleSitemap}

@@ -1,0 +1,29 @@
+"""Addresses that machines read."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    lines = [
+        "User-agent: *",
+        "Disallow: /admin/",
+        "Disallow: /appointments/",
+        "Disallow: /newsletter/",
+        f"Sitemap: {settings.BASE_URL}{reverse('sitemap')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """RFC 9116; it promises a year at most, section 2.5.5."""
+    context = {"expires": timezone.now() + timedelta(days=180), "base_url": settings.BASE_URL}
+    return render(request, "practice/security.txt", context, content_type="text/plain; charset=utf-8")

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from clinic import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = BASE_DIR / "var"
+# What the site makes for itself: static files, fonts, uploads, the embedded database.
+VAR = Path(env.text("VAR_FOLDER", str(BASE_DIR / "var")))
 
 # The kind of installation: contract.md's trial, embedded or production.
 PRODUCTION = bool(os.environ.get("DATABASE_URL"))

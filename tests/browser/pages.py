@@ -1,0 +1,29 @@
+"""Every kind of public page, by what the demo practice holds."""
+
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+
+LOCATION = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
+KINDS = [
+    "/",
+    "/treatments/",
+    "/treatments/botulinum-toxin/",
+    "/team/",
+    "/locations/",
+    "/offers/",
+    "/policies/privacy/",
+    "/articles/",
+    "/articles/?q=nothing-holds-this",
+    "/articles/category/injectables/",
+    "/articles/can-botulinum-toxin-help-acne/",
+    "/appointments/request/",
+    "/newsletter/",
+    "/no-such-page/",
+]
+
+
+def all_pages(address: str) -> list[str]:
+    """The paths of every page in the sitemap of the site at `address`."""
+    with urllib.request.urlopen(f"{address}/sitemap.xml") as answer:
+        tree = ElementTree.fromstring(answer.read())
+    return [place.text.removeprefix(address) for place in tree.iter(LOCATION)]

@@ -1,0 +1,126 @@
+"""What every page owes every visitor: axe finds nothing, nothing scrolls sideways, nothing leaves the house."""
+
+import pytest
+
+from tests.browser.pages import KINDS, all_pages
+
+pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+WIDTHS = [360, 768, 1280]
+SCHEMES = ["light", "dark"]
+
+
+def violations(page):
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{page.url}: {each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_on_any_kind_of_page(open_page, width, scheme):
+    page = open_page(width, color_scheme=scheme)
+    found = []
+    for path in KINDS:
+        page.goto(path)
+        found += violations(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_on_the_dashboard(staff, width, scheme):
+    page = staff(width=width, color_scheme=scheme)
+    assert violations(page) == []
+
+
+def test_a_form_with_errors_satisfies_axe(open_page):
+    page = open_page(360)
+    found = []
+    for path in ("/appointments/request/", "/newsletter/"):
+        page.goto(path)
+        page.locator("main form button[type=submit]").first.click()
+        page.get_by_role("alert").wait_for()
+        found += violations(page)
+    assert found == []
+
+
+def sideways(page):
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def test_no_page_scrolls_sideways_on_a_phone(open_page, site):
+    page = open_page(360)
+    paths = all_pages(site.address)
+    assert len(paths) > 30
+    wide = {}
+    for path in paths:
+        page.goto(path)
+        wide[path] = sideways(page)
+    assert {path: by for path, by in wide.items() if by} == {}
+
+
+def test_no_kind_of_page_scrolls_sideways_at_200_percent(open_page):
+    """A window of 1280 px at 200 % zoom has 640 CSS pixels, each of two of the screen's."""
+    page = open_page(640, 450, device_scale_factor=2)
+    wide = {}
+    for path in KINDS:
+        page.goto(path)
+        wide[path] = sideways(page)
+    assert {path: by for path, by in wide.items() if by} == {}
+
+
+def test_no_page_is_missing_or_leads_nowhere(open_page, site):
+    """Every link of every page in the sitemap answers; files and other sites are left out."""
+    page = open_page()
+    seen, broken = set(), []
+    for path in all_pages(site.address):
+        page.goto(path)
+        links = page.eval_on_selector_all("a[href^='/']", "all => all.map(a => a.getAttribute('href').split('#')[0])")
+        seen |= set(links) - {""}
+    for link in sorted(seen):
+        answer = page.request.get(link)
+        if answer.status != 200:
+            broken.append((answer.status, link))
+    assert broken == []
+
+
+def test_the_banner_stands_still_for_those_who_ask_for_it(open_page):
+    page = open_page(reduced_motion="reduce")
+    page.goto("/")
+    page.wait_for_timeout(500)
+    assert page.locator("video").first.evaluate("film => film.paused") is True
+
+
+def test_the_banner_can_be_paused_by_keyboard(open_page):
+    page = open_page(reduced_motion="no-preference")
+    page.goto("/")
+    button = page.get_by_role("button", name="Pause the film")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Play the film").wait_for()
+    assert page.locator("video").first.evaluate("film => film.paused") is True
+
+
+def test_the_bar_on_a_phone_never_covers_what_has_focus(open_page):
+    """WCAG 2.2, 2.4.11: tab through the request form, and nothing focused lies under the bar."""
+    page = open_page(360, 640)
+    page.goto("/appointments/request/")
+    covered = []
+    for _press in range(60):
+        page.keyboard.press("Tab")
+        covered_by_bar = page.evaluate(
+            """() => {
+                const box = document.activeElement.getBoundingClientRect();
+                const bar = document.querySelector(".call-bar");
+                if (bar.contains(document.activeElement) || getComputedStyle(bar).visibility === "hidden") return null;
+                const top = bar.getBoundingClientRect().top;
+                const hidden = bar.offsetHeight === 0 || box.height === 0 || box.top < top;
+                return hidden ? null : document.activeElement.outerHTML.slice(0, 100);
+            }"""
+        )
+        if covered_by_bar:
+            covered.append(covered_by_bar)
+    assert covered == []

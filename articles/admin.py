@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,8 +17,18 @@ from clinic.dashboard import Panel, Row, panel
 LENGTH = 5
 
 
+class ArticleForm(forms.ModelForm):
+    class Meta:
+        widgets = {
+            "title": forms.TextInput({"class": "vLargeTextField"}),
+            "standfirst": forms.Textarea({"rows": 3}),
+            "key_points": forms.Textarea({"rows": 3}),
+        }
+
+
 @admin.register(Article)
 class ArticleAdmin(RichTextAdmin):
+    form = ArticleForm
     fieldsets = [
         (None, {"fields": ["title", "slug", "standfirst", "key_points", "body", "picture"]}),
         (gettext_lazy("Where it belongs"), {"fields": ["category", "treatments", "author", "reviewed_on"]}),

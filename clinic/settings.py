@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
+from django.http.request import validate_host
 from django.utils.translation import gettext_lazy as _
 
 from clinic import env
@@ -30,9 +31,10 @@ if PRODUCTION and len(SECRET_KEY) < 50:
 _site = env.base_url("BASE_URL", None if PRODUCTION else f"http://127.0.0.1:{PORT}")
 BASE_URL = _site.geturl()
 HTTPS = _site.scheme == "https"
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", None if PRODUCTION else "127.0.0.1,localhost,[::1]")
-if "*" in ALLOWED_HOSTS:
-    raise env.ImproperlyConfigured("ALLOWED_HOSTS must name the hosts: a * would let anyone forge links.")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", None if PRODUCTION else "127.0.0.1,localhost,[::1]")
+_host = (_site.netloc.rpartition(":")[0] if _site.port else _site.netloc).lower()
+if not validate_host(_host, ALLOWED_HOSTS):
+    raise env.ImproperlyConfigured("ALLOWED_HOSTS must hold the host of BASE_URL, or each mailed link is refused.")
 # How many proxies of the practice's own stand in front; each adds one address to X-Forwarded-For.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, most=9)
 
@@ -50,10 +52,13 @@ SENDS_MAIL = PRODUCTION or bool(os.environ.get("EMAIL_URL"))
 if SENDS_MAIL:
     globals().update(env.mail_server("EMAIL_URL"))
 EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", None if SENDS_MAIL else "clinic@localhost")
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", None if SENDS_MAIL else "clinic@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 INSTALLED_APPS = [
+    # Before ours, which takes its tables out of the admin again.
+    "django_tasks",
+    "django_tasks_db",
     "clinic.apps.ClinicConfig",
     "articles.apps.ArticlesConfig",
     "appointments.apps.AppointmentsConfig",
@@ -70,8 +75,6 @@ INSTALLED_APPS = [
     "crispy_forms",
     "csp",
     "django_prose_editor",
-    "django_tasks",
-    "django_tasks_db",
 ]
 
 MIDDLEWARE = [

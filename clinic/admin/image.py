@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -52,6 +53,13 @@ class ImageAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         if obj.rendered_at is None:
             transaction.on_commit(lambda: render_image.enqueue(obj.pk))
+
+    def delete_model(self, request: HttpRequest, obj: Image) -> None:
+        images.remove(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        for image in queryset:
+            images.remove(image)
 
     @admin.display(description=_("picture"))
     def thumbnail(self, image: Image) -> SafeString | str:

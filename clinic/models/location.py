@@ -105,8 +105,8 @@ def _runs(days: Iterator[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
 
 def _days(days: list[int]) -> str:
     first, last = dates.WEEKDAYS_ABBR[days[0]], dates.WEEKDAYS_ABBR[days[-1]]
-    if len(days) == 1:
-        return str(first)
+    if len(days) <= 2:
+        return ", ".join(str(dates.WEEKDAYS_ABBR[day]) for day in days)
     return gettext("%(first)s to %(last)s") % {"first": first, "last": last}
 
 

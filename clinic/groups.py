@@ -7,6 +7,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
     "Front desk": {
         "appointments.appointmentrequest": ["view", "add", "change"],
         "appointments.note": ["view", "add"],
+        "newsletter.subscriber": ["view", "take_off"],
         "clinic.letter": ["view", "resend"],
         "clinic.closure": ["view", "add", "change", "delete"],
         "clinic.location": ["view"],
@@ -27,7 +28,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.image": ["view", "add", "change"],
         "clinic.offer": ["view", "add", "change", "delete"],
         "clinic.testimonial": ["view", "add", "change"],
-        "newsletter.subscriber": ["view"],
+        "newsletter.subscriber": ["view", "take_off"],
     },
 }
 

@@ -18,6 +18,7 @@ KINDS = [
     "/articles/can-botulinum-toxin-help-acne/",
     "/appointments/request/",
     "/newsletter/",
+    "/newsletter/sent/",
     "/no-such-page/",
 ]
 

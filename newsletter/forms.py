@@ -1,0 +1,117 @@
+import unicodedata
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Div, Field, Layout, Submit
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.urls import Resolver404, resolve, reverse
+from django.utils.translation import gettext_lazy as _
+
+from newsletter import wording
+from newsletter.wording import Words
+
+ADDRESS_WANTED = _("Enter an email address in the correct format, like name@example.com.")
+# They turn the words around them about, U+202A to U+202E and U+2066 to U+2069; no name needs them.
+DIRECTION_MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+
+
+class SignUpForm(forms.Form):
+    """The form of the sign-up page. Those in footers and beside articles post the same names."""
+
+    use_required_attribute = False
+
+    email = forms.EmailField(
+        label=_("Email"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
+        error_messages={
+            "required": _("Enter your email address."),
+            "invalid": ADDRESS_WANTED,
+            "max_length": _("Enter an email address of at most 254 characters."),
+        },
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=80,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"max_length": _("Enter a name of at most 80 characters.")},
+    )
+    # Plain fields: whatever a program writes into what nobody sees must not become an error that nobody sees.
+    website = forms.Field(required=False)
+    page = forms.Field(required=False, widget=forms.HiddenInput)
+    wording = forms.Field(required=False)
+
+    @property
+    def helper(self) -> FormHelper:
+        helper = FormHelper()
+        helper.form_class = "form"
+        helper.form_action = reverse("newsletter:signup")
+        # Neither a token nor its cookie: see the view.
+        helper.disable_csrf = True
+        helper.layout = Layout(
+            "email",
+            "name",
+            Field("website", template="clinic_forms/honeypot.html"),
+            "page",
+            HTML('{% include "newsletter/sign_up_words.html" only %}'),
+            Div(Submit("sign-up", _("E-Newsletter Sign-Up")), css_class="form-actions"),
+        )
+        return helper
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked for, as services.sign_up takes it."""
+        return {
+            "email": self.cleaned_data["email"],
+            "name": self.cleaned_data["name"],
+            "page": self.cleaned_data["page"],
+            "words": self.cleaned_data["wording"],
+        }
+
+    def clean_email(self) -> str:
+        """As typed, save for the one spelling that an international domain has; look-alike letters are refused."""
+        local, _at, domain = self.cleaned_data["email"].rpartition("@")
+        if not (local.isascii() and local.isprintable()) or domain.startswith("["):
+            raise ValidationError(ADDRESS_WANTED)
+        try:
+            return f"{local}@{domain.encode('idna').decode('idna')}"
+        except UnicodeError:
+            raise ValidationError(ADDRESS_WANTED) from None
+
+    def clean_name(self) -> str:
+        name = " ".join(self.cleaned_data["name"].split())
+        if any(unicodedata.category(letter) == "Cc" or letter in DIRECTION_MARKS for letter in name):
+            raise ValidationError(_("Enter your name without control characters."))
+        if "://" in name or "www." in name.casefold():
+            raise ValidationError(_("Enter your name without the address of a website."))
+        return name
+
+    def clean_page(self) -> str:
+        return _public_path(self.cleaned_data["page"] or "")
+
+    def clean_wording(self) -> Words:
+        """The words that the page has shown, which may be older than ours when it stood open for days."""
+        return wording.SIGN_UP.shown(self.cleaned_data["wording"] or "")
+
+    def clean(self) -> None:
+        if self.cleaned_data.get("website"):
+            # The page shows these again, and a person's second try has to pass.
+            typed = cast(QueryDict, self.data).copy()
+            typed["website"] = ""
+            self.data = typed
+            raise ValidationError(
+                _("A field that people cannot see was filled in. We have emptied it: please send the form again.")
+            )
+
+
+def _public_path(page: str) -> str:
+    """The path of one of our pages, or nothing. One that is named by more than a slug may be a secret: a token."""
+    path = urlsplit(page).path if page.startswith("/") and not page.startswith("//") else ""
+    try:
+        return path[:200] if resolve(path).kwargs.keys() <= {"slug"} else ""
+    except Resolver404:
+        return ""

@@ -1,0 +1,141 @@
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.wording import Words
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def of(self, email: str) -> "SubscriberQuerySet":
+        """The one with this address, however its letters are cased; both sides are folded by the database."""
+        return self.alias(normal_form=Lower("email")).filter(normal_form=Lower(Value(email)))
+
+    def entered(self, *, email: str, name: str, language: str, now: datetime) -> "Subscriber":
+        """The row of this address, locked until the transaction ends; a new one only where there was none.
+
+        The same two statements whether it is new or known, so that their time tells nobody which.
+        """
+        new = self.model(email=email, name=name, language=language, created_at=now)
+        self.bulk_create([new], ignore_conflicts=True)
+        return self.of(email).select_for_update().get()
+
+    def on_the_list(self) -> "SubscriberQuerySet":
+        return self.filter(state=Subscriber.State.CONFIRMED)
+
+    def confirmed_since(self, since: datetime) -> "SubscriberQuerySet":
+        return self.on_the_list().filter(confirmed_at__gte=since)
+
+    def waiting_since(self, since: datetime) -> "SubscriberQuerySet":
+        """Signed up at or after `since`, and the letter is not answered yet."""
+        return self.filter(state=Subscriber.State.PENDING, created_at__gte=since)
+
+
+class Subscriber(models.Model):
+    """One address. Only the person's own button behind a mailed link puts it on the list."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("not yet confirmed")
+        CONFIRMED = "confirmed", _("on the list")
+        UNSUBSCRIBED = "unsubscribed", _("has left")
+
+    email = models.EmailField(_("email"), max_length=254)
+    name = models.CharField(_("name"), max_length=80, blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
+    language = models.CharField(_("language"), max_length=10, default="en")
+    created_at = models.DateTimeField(_("first asked"))
+    confirmed_at = models.DateTimeField(_("joined"), null=True, blank=True)
+    left_at = models.DateTimeField(_("left"), null=True, blank=True)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("subscriber")
+        verbose_name_plural = _("subscribers")
+        ordering = ["-created_at", "-pk"]
+        permissions = [("take_off_subscriber", _("Can take a subscriber off the list"))]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="subscriber_email_once"),
+            models.CheckConstraint(
+                condition=Q(state="pending", confirmed_at__isnull=True, left_at__isnull=True)
+                | Q(state="confirmed", confirmed_at__isnull=False, left_at__isnull=True)
+                | Q(state="unsubscribed", left_at__isnull=False),
+                name="subscriber_state_fits_times",
+            ),
+        ]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="subscriber_newest")]
+
+    def __str__(self) -> str:
+        # Names nobody: Django's own log of admin actions keeps this text.
+        return f"{_('Subscriber')} {self.pk}"
+
+    @property
+    def is_on_the_list(self) -> bool:
+        return self.state == self.State.CONFIRMED
+
+    @property
+    def has_left(self) -> bool:
+        return self.state == self.State.UNSUBSCRIBED
+
+    def has_left_since(self, ask: "Consent") -> bool:
+        """Whether leaving has ended this ask: what was asked before does not bring anyone back."""
+        return self.left_at is not None and ask.at <= self.left_at
+
+    def confirm(self, *, now: datetime) -> None:
+        self.state, self.confirmed_at, self.left_at = self.State.CONFIRMED, now, None
+        self.save(update_fields=["state", "confirmed_at", "left_at"])
+
+    def leave(self, *, now: datetime) -> None:
+        self.state, self.left_at = self.State.UNSUBSCRIBED, now
+        self.save(update_fields=["state", "left_at"])
+
+    def record(
+        self, kind: "Consent.Kind", words: Words, *, now: datetime, page: str = "", network_address: str | None = None
+    ) -> "Consent":
+        return self.consents.create(
+            kind=kind, version=words.version, words=words.text, at=now, page=page, network_address=network_address
+        )
+
+
+class Consent(models.Model):
+    """One line of evidence. The database refuses to change it; it goes only with its subscriber."""
+
+    class Kind(models.TextChoices):
+        ASKED = "asked", _("asked")
+        CONFIRMED = "confirmed", _("confirmed")
+        LEFT = "left", _("left")
+
+    subscriber = models.ForeignKey(
+        Subscriber, models.CASCADE, related_name="consents", verbose_name=_("subscriber"), db_index=False
+    )
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    words = models.TextField(_("exact words"))
+    version = models.CharField(_("version of the words"), max_length=30)
+    at = models.DateTimeField(_("when"))
+    page = models.CharField(_("page"), max_length=200, blank=True)
+    network_address = models.GenericIPAddressField(_("network address"), null=True, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recorded by"),
+        help_text=_("Empty when it was the person's own button."),
+    )
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consent, word for word")
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(by__isnull=True) | Q(kind="left"), name="consent_is_given_in_person"),
+            models.CheckConstraint(condition=~Q(words="") & ~Q(version=""), name="consent_has_words"),
+        ]
+        indexes = [models.Index(fields=["subscriber", "-at"], name="consent_of_subscriber")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"

@@ -1,0 +1,68 @@
+"""Nobody's mailbox is flooded, and one network does not fill the list."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from clinic.models import Letter
+from newsletter import services, wording
+from newsletter.models import Consent, Subscriber
+from tests.newsletter.steps import ADA, sign_up
+
+pytestmark = pytest.mark.django_db
+
+
+def test_one_mailbox_gets_three_letters_a_day_and_the_screen_does_not_tell(client):
+    answers = [sign_up(client) for _time in range(5)]
+    assert {(answer.status_code, answer["Location"], answer.content) for answer in answers} == {
+        (303, "/newsletter/sent/", b"")
+    }
+    assert Letter.objects.count() == Consent.objects.count() == 3
+
+
+def test_tags_dots_and_case_are_one_mailbox(client):
+    for email in (ADA, "ADA+1@example.com", "a.d.a+2@EXAMPLE.com", "ada+3@example.com", "a.da@example.com"):
+        assert sign_up(client, email).status_code == 303
+    assert Letter.objects.count() == Subscriber.objects.count() == 3
+    assert sign_up(client, "ada@example.org").status_code == 303
+    assert Letter.objects.count() == 4
+
+
+def test_the_next_day_there_is_a_letter_again():
+    now = timezone.now()
+    for days in (0, 0, 0, 0, 1):
+        services.sign_up(
+            email=ADA,
+            name="",
+            page="",
+            network_address="192.0.2.1",
+            words=wording.SIGN_UP.newest,
+            language="en",
+            now=now + timedelta(days=days),
+        )
+    assert Letter.objects.count() == 4
+
+
+def test_a_network_is_asked_to_wait_and_told_the_phone_number(client, practice):
+    for number in range(30):
+        assert sign_up(client, f"person{number}@example.com").status_code == 303
+    answer = sign_up(client, "one-too-many@example.com")
+    assert answer.status_code == 429
+    assert 3500 < int(answer["Retry-After"]) <= 3600
+    assert practice.phone in answer.content.decode()
+    assert not Subscriber.objects.filter(email="one-too-many@example.com").exists()
+    assert sign_up(client, "neighbour@example.com", REMOTE_ADDR="192.0.2.77").status_code == 303
+
+
+def test_a_household_in_ipv6_is_one_network(client):
+    for number in range(30):
+        sign_up(client, f"person{number}@example.com", REMOTE_ADDR=f"2001:db8::{number + 1:x}")
+    assert sign_up(client, REMOTE_ADDR="2001:db8::ffff").status_code == 429
+    assert sign_up(client, REMOTE_ADDR="2001:db8:0:1::1").status_code == 303
+
+
+def test_mistakes_are_not_counted(client):
+    for _time in range(40):
+        assert sign_up(client, "ada@").status_code == 422
+    assert sign_up(client).status_code == 303

@@ -1,0 +1,3 @@
+from appointments.admin import panels, request
+
+__all__ = ["panels", "request"]

@@ -1,0 +1,84 @@
+"""Form fields that say in a patient's words what is wrong, one thing at a time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator, MaxLengthValidator
+from django.utils.translation import gettext_lazy as _
+
+from appointments import phones
+from appointments.text import validate_no_web_address, validate_one_line, without_hidden
+
+
+class OneLine(forms.CharField):
+    """A line of text. Its length is checked here and not by the browser, which would cut off a paste in silence."""
+
+    def __init__(self, *, longest: int, also: tuple[Callable[[str], None], ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        too_long = _("Write this with at most %(limit_value)d characters; it has %(show_value)d.")
+        self.validators = [validate_one_line, MaxLengthValidator(longest, too_long), *also]
+
+    def run_validators(self, value: str) -> None:
+        """Stops at the first that refuses: the others would only repeat it."""
+        if value not in self.empty_values:
+            for validator in self.validators:
+                validator(value)
+
+
+class PersonName(OneLine):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=100, also=(validate_no_web_address,), **kwargs)
+
+
+class Email(OneLine):
+    widget = forms.EmailInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        right = EmailValidator(_("Enter an email address in the usual form, like name@example.com."))
+        super().__init__(longest=254, also=(right,), **kwargs)
+
+
+class Phone(OneLine):
+    """Kept as it was typed."""
+
+    widget = forms.TextInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=40, also=(validate_phone,), **kwargs)
+
+
+class Message(forms.CharField):
+    widget = forms.Textarea
+
+    def __init__(self, *, longest: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        too_long = _("Shorten your message to %(limit_value)d characters; it has %(show_value)d.")
+        self.validators = [MaxLengthValidator(longest, too_long)]
+
+    def to_python(self, value: str | None) -> str:
+        return super().to_python(without_hidden(value or "")) or ""
+
+
+class Honeypot(forms.CharField):
+    """Out of everybody's sight; only programs fill it in. It is always shown empty again.
+
+    Decision: filled in, it does not pretend success, because some browsers' autofill reaches it and that person's
+    request would be lost without a word. The page says so, and sending it again is enough: a program that
+    reads and obeys has gained nothing but one request within the limits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+        self.validators = []
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return ""
+
+
+def validate_phone(value: str) -> None:
+    try:
+        phones.e164(value)
+    except phones.NotAPhoneNumber as error:
+        raise ValidationError(error.args[0], code="phone") from None

@@ -69,7 +69,7 @@ def test_a_reader_requests_signs_up_confirms_and_staff_see_it(open_page, staff, 
     assert requests.get_by_role("link").count() > 0
     desk.goto(f"/admin/appointments/appointmentrequest/?q={reference}")
     desk.get_by_role("link", name=reference).click()
-    assert desk.get_by_text("Ada Ødegård").count() > 0
+    desk.get_by_text("Ada Ødegård").first.wait_for()
 
     page.goto(open_the_letter(desk, email))
     assert page.get_by_role("heading", level=1).inner_text() == "Confirm your sign-up"
@@ -122,6 +122,7 @@ def test_the_whole_way_by_keyboard_alone(open_page):
     page.keyboard.type("704 555 0198")
     press_tab_until(page, "checkbox", re.compile("I agree"))
     page.keyboard.press("Space")
+    page.wait_for_timeout(FASTER_THAN_A_PERSON)
     press_tab_until(page, "button", "Send my request")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="We have your request").wait_for()
@@ -145,7 +146,7 @@ def test_a_form_with_errors_keeps_what_was_typed(open_page):
     assert page.get_by_role("textbox", name="Message").input_value() == "Tuesdays <b>only</b>"
     assert page.get_by_label("What is it about?").evaluate("e => e.selectedOptions[0].value") == "botulinum-toxin"
     summary = page.get_by_role("alert")
-    at_the_fields = page.locator(".error-message").all_inner_texts()
+    at_the_fields = page.locator(".field-error").all_inner_texts()
     assert sorted(summary.get_by_role("link").all_inner_texts()) == sorted(
         text.removeprefix("Error:").strip() for text in at_the_fields
     )

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 
 from django.contrib.syndication.views import Feed
@@ -12,6 +13,12 @@ from articles.models import Article
 from clinic.models import Practice
 
 LENGTH = 20
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def _printable(words: str) -> str:
+    """XML 1.0 has no place for control characters; one that was pasted must not take the feed away."""
+    return CONTROL.sub(" ", words)
 
 
 class ArticleFeed(Feed):
@@ -26,7 +33,7 @@ class ArticleFeed(Feed):
 
     def title(self) -> str:
         practice = Practice.objects.first()
-        return practice.name if practice else _("Journal")
+        return _printable(practice.name if practice else _("Journal"))
 
     def link(self) -> str:
         return reverse("articles:list")
@@ -37,14 +44,17 @@ class ArticleFeed(Feed):
     def items(self) -> QuerySet[Article]:
         return Article.objects.published(timezone.now()).select_related("author", "category")[:LENGTH]
 
+    def item_title(self, item: Article) -> str:
+        return _printable(item.title)
+
     def item_description(self, item: Article) -> str:
-        return item.standfirst
+        return _printable(item.standfirst)
 
     def item_author_name(self, item: Article) -> str | None:
-        return str(item.author) if item.author else None
+        return _printable(str(item.author)) if item.author else None
 
     def item_categories(self, item: Article) -> list[str]:
-        return [item.category.name] if item.category else []
+        return [_printable(item.category.name)] if item.category else []
 
     def item_pubdate(self, item: Article) -> datetime | None:
         return item.published_at

@@ -101,7 +101,7 @@ class Article(models.Model):
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Keeps the count of words with the text it counts."""
-        self.words = len(rich_text.plain(self.body).split())
+        self.words = len(rich_text.plain(rich_text.sanitise(self.body)).split())
         fields = kwargs.get("update_fields")
         if isinstance(fields, list | tuple | set | frozenset) and "body" in fields:
             kwargs["update_fields"] = {*fields, "words"}

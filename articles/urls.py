@@ -1,4 +1,5 @@
 from django.urls import path
+from django.views.decorators.http import require_safe
 
 from articles import views
 from articles.feeds import ArticleFeed
@@ -6,7 +7,7 @@ from articles.feeds import ArticleFeed
 app_name = "articles"
 urlpatterns = [
     path("", views.article_list, name="list"),
-    path("feed/", ArticleFeed(), name="feed"),
+    path("feed/", require_safe(ArticleFeed()), name="feed"),
     path("category/<slug:slug>/", views.category, name="category"),
     path("<slug:slug>/", views.article, name="article"),
 ]

@@ -3,11 +3,13 @@
 import os
 import re
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
@@ -39,16 +41,44 @@ def words(name: str, default: str | None = None) -> list[str]:
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
 
 
+def hosts(name: str, default: str | None = None) -> list[str]:
+    """Host names as Django's ALLOWED_HOSTS wants them: no scheme, no port, no `*`."""
+    found = words(name, default)
+    wrong = [host for host in found if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", host, re.I)]
+    if wrong or not found:
+        raise ImproperlyConfigured(f"{name} must name hosts alone, without scheme, port or *: {', '.join(wrong)!r}.")
+    return found
+
+
+def sender(name: str, default: str | None = None) -> str:
+    """An address that letters come from, like `The practice <desk@clinic.example>`."""
+    value = text(name, default)
+    try:
+        validate_email(parseaddr(value)[1])
+    except ValidationError:
+        raise ImproperlyConfigured(f"{name} must be like The practice <desk@clinic.example>, not {value!r}.") from None
+    return value
+
+
 def _split(name: str, url: str, schemes: frozenset[str]) -> SplitResult:
     """The URL's parts. Errors never quote the URL: it may hold a password."""
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not a URL: {error}.") from None
+    except ValueError:
+        # Python's own words would quote a part of it.
+        message = f"{name} is not a URL. Write a / : @ ? or # inside a password as %2F %3A %40 %3F %23."
+        raise ImproperlyConfigured(message) from None
     if parts.scheme not in schemes:
         raise ImproperlyConfigured(f"{name} must begin with one of: {', '.join(sorted(s + '://' for s in schemes))}.")
     return parts
+
+
+def _host_as_written(parts: SplitResult) -> str:
+    """urlsplit lowers the host's case; a socket folder's name has to keep it."""
+    if ":" in (parts.hostname or ""):
+        return parts.hostname or ""  # an IPv6 address, without its brackets
+    return unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
 
 
 def database(name: str, url: str) -> dict[str, Any]:
@@ -64,8 +94,7 @@ def database(name: str, url: str) -> dict[str, Any]:
         "NAME": unquote(parts.path.removeprefix("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        # urlsplit lowers the host's case; a socket folder's name has to keep it.
-        "HOST": unquote(parts.netloc.rpartition("@")[2].partition(":")[0]),
+        "HOST": _host_as_written(parts),
         "PORT": str(parts.port or ""),
         "OPTIONS": dict(parse_qsl(parts.query)),
         "CONN_MAX_AGE": 600,

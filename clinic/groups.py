@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.image": ["view", "add", "change"],
         "clinic.offer": ["view", "add", "change", "delete"],
         "clinic.testimonial": ["view", "add", "change"],
+        "clinic.treatment": ["view"],  # to name it in a testimonial or an offer
         "newsletter.subscriber": ["view", "take_off"],
     },
 }

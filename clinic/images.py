@@ -11,7 +11,7 @@ from typing import IO
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.db import transaction
 from django.utils.translation import gettext as _
 from PIL import Image as Pillow
@@ -22,6 +22,7 @@ from clinic.models import Image, Rendition
 MOST_PIXELS = 40_000_000
 MOST_BYTES = 30 * 1024 * 1024
 WIDTHS = (480, 960, 1600)
+MOST_HEIGHT = 16383  # of a WebP picture
 ACCEPTED = ("JPEG", "PNG", "WEBP", "AVIF")
 SAVE_OPTIONS = {
     Rendition.Format.WEBP: {"format": "WEBP", "quality": 80, "method": 3},
@@ -35,23 +36,33 @@ def read(file: IO[bytes]) -> Pillow.Image:
     """Returns the decoded picture, upright, RGB in sRGB.
 
     Raises ValidationError, with words for whoever uploads it, when it is no picture, of a kind that is not
-    accepted, damaged, or larger than 40 megapixels.
+    accepted, damaged, larger than 40 megapixels, or taller than a rendition can be.
     """
     try:
         picture = Pillow.open(file, formats=ACCEPTED)
         if picture.width * picture.height > MOST_PIXELS:
-            raise ValidationError(_("This picture has more than 40 megapixels. Save it smaller and try again."))
+            raise Pillow.DecompressionBombError
         picture.load()
+        upright = _in_srgb(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
         raise ValidationError(_("This is not a JPEG, PNG, WebP or AVIF picture.")) from None
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+        raise ValidationError(_("This picture has more than 40 megapixels. Save it smaller and try again.")) from None
+    except Exception as error:
+        # A damaged file makes Pillow's readers raise almost anything, struct.error and IndexError among it.
+        log.info("A picture cannot be read: %s", type(error).__name__)
         raise ValidationError(_("This picture is damaged. Save it anew and try again.")) from None
-    return _in_srgb(ImageOps.exif_transpose(picture))
+    if upright.height * min(1.0, WIDTHS[-1] / upright.width) > MOST_HEIGHT:
+        raise ValidationError(_("This picture is too tall for its width. Cut a piece out of it and try again."))
+    return upright
 
 
 def _in_srgb(picture: Pillow.Image) -> Pillow.Image:
     profile = picture.info.get("icc_profile")
-    if picture.mode in {"RGBA", "LA", "P", "PA"}:
+    if picture.mode.startswith("I"):
+        # 16 bits a pixel: Pillow would cut off at 255 what it should divide.
+        picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if picture.mode == "P" or picture.has_transparency_data:
         # Transparent parts become paper, not black.
         layer = picture.convert("RGBA")
         picture = Pillow.new("RGB", layer.size, "white")
@@ -61,7 +72,7 @@ def _in_srgb(picture: Pillow.Image) -> Pillow.Image:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             return converted or picture.convert("RGB")
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             log.info("A picture's colour profile cannot be read; its colours are taken as sRGB.")
     return picture.convert("RGB")
 
@@ -88,8 +99,8 @@ def add(*, file: File, title: str, alt: str = "", is_decorative: bool = False) -
     picture = read(file.open("rb"))
     file.seek(0)
     image = Image(title=title, alt=alt, is_decorative=is_decorative, width=picture.width, height=picture.height)
-    image.original.save(file.name or "picture", file, save=False)
     image.full_clean(exclude=["original"])
+    image.original.save(file.name or "picture", file, save=False)
     image.save()
     return image
 
@@ -99,12 +110,16 @@ def render(image: Image, *, now: datetime) -> None:
     try:
         with image.original.open("rb") as file:
             encoded = encode(read(file))
-    except (OSError, ValidationError) as error:
-        image.error = error.messages[0] if isinstance(error, ValidationError) else _("The file is missing.")
+    except Exception as error:
+        # Whatever it is: one picture must not hold up the next.
+        image.error = _reason(image, error)
         image.save(update_fields=["error"])
         return
-    stale = {str(rendition.file) for rendition in image.renditions.all()}
     with transaction.atomic():
+        # Another worker may be at the same picture, or somebody may have removed it meanwhile.
+        if not Image.objects.select_for_update().filter(pk=image.pk).exists():
+            return
+        stale = {str(rendition.file) for rendition in image.renditions.all()}
         image.renditions.all().delete()
         for kind, width, height, content in encoded:
             rendition = Rendition(image=image, format=kind, width=width, height=height)
@@ -113,5 +128,27 @@ def render(image: Image, *, now: datetime) -> None:
             rendition.save()
         image.rendered_at, image.error = now, ""
         image.save(update_fields=["rendered_at", "error"])
-    for name in stale - set(Rendition.objects.values_list("file", flat=True).filter(file__in=stale)):
+    for name in stale:
+        default_storage.delete(name)
+
+
+def _reason(image: Image, error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return error.messages[0]
+    if isinstance(error, FileNotFoundError):
+        return _("The file is missing.")
+    log.error("Picture %s cannot be rendered.", image.pk, exc_info=error)
+    return _("It cannot be made into pictures for the site. Save it anew and try again.")
+
+
+def remove(image: Image) -> None:
+    """Deletes the picture with all its files, the private original too. Pages that showed it go without."""
+    renditions = [str(rendition.file) for rendition in image.renditions.all()]
+    image.delete()
+    transaction.on_commit(lambda: _forget(str(image.original), renditions))
+
+
+def _forget(original: str, renditions: list[str]) -> None:
+    storages["private"].delete(original)
+    for name in renditions:
         default_storage.delete(name)

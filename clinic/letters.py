@@ -4,6 +4,7 @@ The row is the truth. A letter is claimed and committed as "being sent" before t
 one that was cut off is known as such; it is then sent again with the same Message-ID.
 """
 
+import contextlib
 import logging
 import smtplib
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.core.mail import EmailMessage, get_connection
+from django.db import DatabaseError, connection, transaction
 from django.template import Context, Engine
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -29,6 +30,10 @@ BACK_OFF = [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20), t
 LEASE = timedelta(minutes=5)
 
 log = logging.getLogger("clinic.letters")
+
+
+class NotReached(Exception):
+    """The mail server did not answer, or did not let us in: nothing was handed over."""
 
 
 def write(
@@ -97,8 +102,14 @@ def send_next(*, now: datetime) -> bool:
     except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
         # The server may have accepted it before the line went dead.
         _try_again(letter, Letter.State.UNCERTAIN, str(error), now)
-    except (smtplib.SMTPException, OSError) as error:
+    except (NotReached, smtplib.SMTPException, OSError) as error:
         _try_again(letter, Letter.State.RETRY, str(error), now)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # One letter that cannot be made must not hold up the others.
+        log.exception("Letter %s cannot be made.", letter.pk)
+        _try_again(letter, Letter.State.RETRY, f"{type(error).__name__}: {error}", now)
     else:
         letter.state, letter.sent_at, letter.error, letter.lease_until = Letter.State.SENT, now, "", None
         letter.save(update_fields=["state", "sent_at", "error", "lease_until"])
@@ -130,14 +141,27 @@ def _claim(now: datetime) -> Letter | None:
 
 
 def _hand_over(letter: Letter, now: datetime) -> None:
-    EmailMessage(
+    server = get_connection()
+    message = EmailMessage(
         subject=letter.subject,
         body=with_links(letter, now=now),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[letter.to],
         reply_to=[letter.reply_to] if letter.reply_to else None,
         headers={"Message-ID": message_id(letter), "Auto-Submitted": "auto-generated"},
-    ).send()
+        connection=server,
+    )
+    try:
+        server.open()
+    except OSError as error:
+        raise NotReached(str(error)) from error
+    try:
+        if not message.send():
+            raise NotReached(_("It has no address to go to."))
+    finally:
+        # It has been accepted or refused by now; how the line ends changes nothing.
+        with contextlib.suppress(OSError):
+            server.close()
 
 
 def _words(answer: bytes | str) -> str:

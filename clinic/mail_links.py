@@ -30,12 +30,12 @@ class Link:
     lifetime: timedelta | None
 
     def as_json(self) -> dict[str, Any]:
-        days = None if self.lifetime is None else self.lifetime.days
-        return {"purpose": self.purpose, "object": self.object_id, "view": self.view, "days": days}
+        seconds = None if self.lifetime is None else self.lifetime.total_seconds()
+        return {"purpose": self.purpose, "object": self.object_id, "view": self.view, "seconds": seconds}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Link":
-        lifetime = None if stored["days"] is None else timedelta(days=stored["days"])
+        lifetime = None if stored["seconds"] is None else timedelta(seconds=stored["seconds"])
         return cls(purpose=stored["purpose"], object_id=stored["object"], view=stored["view"], lifetime=lifetime)
 
 

@@ -51,7 +51,9 @@ def network_address(request: HttpRequest) -> str:
         seen = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         address = seen[-settings.TRUSTED_PROXIES] if len(seen) >= settings.TRUSTED_PROXIES else address
     try:
-        return str(ip_address(address))
+        parsed = ip_address(address)
+        # A server that listens on both families sees an IPv4 visitor as ::ffff:192.0.2.1.
+        return str(getattr(parsed, "ipv4_mapped", None) or parsed)
     except ValueError:
         return "0.0.0.0"  # noqa: S104 -- no address is bound: it stands for "unknown"
 

@@ -1,5 +1,6 @@
 """Rich text: what a staff member may write, and the one gate that every write passes."""
 
+import html as entities
 import re
 from typing import Any
 
@@ -41,14 +42,15 @@ def sanitise(html: str) -> str:
 
 def plain(html: str) -> str:
     """The words alone, single spaces between them, for search and summaries."""
-    return re.sub(r"\s+", " ", strip_tags(re.sub(r"<(?=[^/a-z]*(?:/|br|h\d|p|li))", " <", html))).strip()
+    words = strip_tags(re.sub(r"<(?=/?(?:p|h[2-4]|ul|ol|li|blockquote|br|hr)\b)", " <", html))
+    return " ".join(entities.unescape(words).split())
 
 
 class RichTextField(ProseEditorField):
-    """An editor in the admin, and clean HTML on every path that goes through the ORM's save or bulk_create.
+    """An editor in the admin, and clean HTML on every path through the ORM.
 
-    The editor's own field cleans in forms alone; `pre_save` also covers imports, fixtures and the shell.
-    `QuerySet.update()` passes no field: services do not use it for rich text.
+    The editor's own field cleans in forms alone; `pre_save` and `get_prep_value` also cover imports, fixtures, the
+    shell and `QuerySet.update()`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -35,8 +35,9 @@ ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", None if PRODUCTION else "127.0.0.1,lo
 _host = (_site.netloc.rpartition(":")[0] if _site.port else _site.netloc).lower()
 if not validate_host(_host, ALLOWED_HOSTS):
     raise env.ImproperlyConfigured("ALLOWED_HOSTS must hold the host of BASE_URL, or each mailed link is refused.")
-# How many proxies of the practice's own stand in front; each adds one address to X-Forwarded-For.
-TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, most=9)
+# How many proxies of the practice's own stand in front; each adds one address to X-Forwarded-For. The web server
+# itself speaks no TLS, so with https there is one.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 1 if HTTPS else 0, most=9)
 
 # Database, cache, background work
 _embedded = os.environ.get("EMBEDDED_DATABASE_URL", "postgres://clinic@%2Fnonexistent/clinic")

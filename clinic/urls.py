@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 
 from clinic.sitemaps import SITEMAPS
 from clinic.views import errors
@@ -10,7 +11,7 @@ urlpatterns = [
     path("articles/", include("articles.urls")),
     path("appointments/", include("appointments.urls")),
     path("newsletter/", include("newsletter.urls")),
-    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("sitemap.xml", require_safe(sitemap), {"sitemaps": SITEMAPS}, name="sitemap"),
     path("", include("clinic.views.urls")),
 ]
 

@@ -57,6 +57,9 @@ class Worker:
                 connection.close()
                 pause = min(pause * 2, 30.0)
                 log.warning("The database is away (%s); trying again in %.0f s.", type(error).__name__, pause)
+            except Exception:
+                # What one job did wrong must not stop the others.
+                log.exception("A job failed; the worker goes on.")
             self._stopping.wait(pause)
 
     def stop(self, number: int = 0, frame: object = None) -> None:

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+
+from clinic.models import Practice
 
 
 @require_safe
@@ -15,8 +17,8 @@ def robots(request: HttpRequest) -> HttpResponse:
     lines = [
         "User-agent: *",
         "Disallow: /admin/",
-        "Disallow: /appointments/",
-        "Disallow: /newsletter/",
+        "Disallow: /appointments/manage/",
+        *(f"Disallow: /newsletter/{page}/" for page in ("confirm", "preferences", "unsubscribe")),
         f"Sitemap: {settings.BASE_URL}{reverse('sitemap')}",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
@@ -25,5 +27,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """RFC 9116; it promises a year at most, section 2.5.5."""
+    if not Practice.objects.exists():
+        raise Http404  # nobody to write to yet
     context = {"expires": timezone.now() + timedelta(days=180), "base_url": settings.BASE_URL}
     return render(request, "practice/security.txt", context, content_type="text/plain; charset=utf-8")

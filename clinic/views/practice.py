@@ -10,7 +10,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from articles.models import Article
-from clinic.models import Closure, Location, Offer, Policy, Provider, Testimonial, Treatment, TreatmentCategory
+from clinic.models import (
+    Closure,
+    Location,
+    Offer,
+    Policy,
+    Practice,
+    Provider,
+    Testimonial,
+    Treatment,
+    TreatmentCategory,
+)
 
 
 @require_safe
@@ -91,7 +101,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "locations": _with_closures(Location.objects.shown()[:50], now),
         "treatments": Treatment.objects.shown()[:6],
         "articles": Article.objects.published(now).for_list()[:3],
-        "offers": Offer.objects.current(now)[:3],
+        "offers": Offer.objects.current(now).select_related("picture").prefetch_related("picture__renditions")[:3],
         "providers": Provider.objects.shown()[:4],
         "testimonials": Testimonial.objects.shown().prefetch_related("poster__renditions")[:4],
     }
@@ -103,6 +113,9 @@ def _with_closures(locations: Iterable[Location], now: datetime) -> list[Locatio
     locations = list(locations)
     yesterday = now.date() - timedelta(days=1)  # behind UTC it is still yesterday in some places
     closures = list(Closure.objects.filter(ends_on__gte=yesterday).order_by("starts_on", "pk")[:100])
+    practice = Practice.objects.first()
     for location in locations:
+        if practice is not None and not location.time_zone:
+            location.zone = practice.zone  # asked for once, not by each of them
         location.coming = [closure for closure in closures if closure.location_id in {None, location.pk}]  # type: ignore[attr-defined] # for the template
     return locations

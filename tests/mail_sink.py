@@ -1,0 +1,73 @@
+"""A real SMTP server on loopback that keeps what it accepts and answers as it is told."""
+
+import asyncio
+import contextlib
+import email
+import email.policy
+import socket
+from collections import deque
+
+from aiosmtpd.controller import Controller
+
+
+class MailSink:
+    """`answers` are used up in order, one for each message: a reply line, or a function of the message that gives
+    one. Without an answer left it is 250. What was answered 250 stands in `accepted`, in order."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.accepted = []
+        self.answers = deque()
+        self._controller = None
+
+    @property
+    def message_ids(self):
+        return [message["Message-ID"] for message in self.accepted]
+
+    def start(self):
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self):
+        if self._controller is not None:
+            self._controller.stop(no_assert=True)
+            self._controller = None
+
+    async def handle_DATA(self, server, session, envelope):
+        # On the line every line ends with CR LF; here as anywhere in Python.
+        message = email.message_from_bytes(envelope.content.replace(b"\r\n", b"\n"), policy=email.policy.default)
+        answer = self.answers.popleft() if self.answers else "250 OK"
+        if callable(answer):
+            # Not on the loop: an answer may wait, or ask the database.
+            answer = await asyncio.to_thread(answer, message)
+        if answer is None:
+            server.transport.abort()
+            return "250 said to nobody"
+        if answer.startswith("250"):
+            self.accepted.append(message)
+        return answer
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running():
+    sink = MailSink()
+    sink.start()
+    try:
+        yield sink
+    finally:
+        sink.stop()
+
+
+@contextlib.contextmanager
+def silent():
+    """A server that takes a call and says nothing, for ever. Yields its port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]

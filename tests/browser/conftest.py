@@ -58,14 +58,14 @@ def _database() -> Iterator[str]:
     connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site with the demo, in the trial's way: letters are kept and read in the admin."""
     port = _free_port()
     var = tmp_path_factory.mktemp("var")
     with _database() as url:
         environment = {
-            **{name: value for name, value in os.environ.items() if name not in {"MEDIA_ROOT", "PRIVATE_MEDIA_ROOT"}},
+            **os.environ,
             "EMBEDDED_DATABASE_URL": url,
             "VAR_FOLDER": str(var),
             "PORT": str(port),
@@ -85,8 +85,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             server.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Closed with the last browser test: while it is open, Django takes this thread for an asynchronous one."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

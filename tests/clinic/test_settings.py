@@ -225,6 +225,7 @@ def test_https_gives_redirect_hsts_and_host_cookies(start):
         "SECURE_REFERRER_POLICY": "same-origin",
         "SECURE_SSL_REDIRECT": True,
         "SECURE_REDIRECT_EXEMPT": ["^healthz$", "^readyz$"],
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
         "SECURE_HSTS_SECONDS": 730 * 86400,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SESSION_COOKIE_AGE": 12 * 3600,

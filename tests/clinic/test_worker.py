@@ -54,8 +54,7 @@ def running_worker(sink):
         "BASE_URL": "http://127.0.0.1:8000",
         "EMAIL_URL": f"smtp://127.0.0.1:{sink.port}",
         "DEFAULT_FROM_EMAIL": "desk@elmstreet.example",
-        "MEDIA_ROOT": os.environ["MEDIA_ROOT"],
-        "PRIVATE_MEDIA_ROOT": os.environ["PRIVATE_MEDIA_ROOT"],
+        "VAR_FOLDER": os.environ["VAR_FOLDER"],
     }
     before = timezone.now()
     with subprocess.Popen(

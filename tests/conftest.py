@@ -1,0 +1,83 @@
+"""The tests' own surroundings, whatever stands outside: a throw-away PostgreSQL, folders of their own, no mail server.
+
+All of it happens while this file is imported, because Django's settings read the environment once. The workers of
+pytest-xdist inherit it from the process that starts them.
+"""
+
+import atexit
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+OURS = (
+    *("DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "BASE_URL", "TRUSTED_PROXIES"),
+    *(
+        "EMAIL_URL",
+        "DEFAULT_FROM_EMAIL",
+        "CACHE_URL",
+        "TASKS_BACKEND",
+        "VAR_FOLDER",
+        "MEDIA_ROOT",
+        "PRIVATE_MEDIA_ROOT",
+    ),
+    *("HOST", "PORT", "WEB_WORKERS", "DEMO", "DEMO_ADMIN_PASSWORD", "DEBUG"),
+)
+
+_surroundings = contextlib.ExitStack()
+
+
+def _surround() -> None:
+    given = os.environ.get("DATABASE_URL", "").strip()
+    for name in OURS:
+        os.environ.pop(name, None)
+
+    # Ended by `kill` or by a time limit, pytest would leave PostgreSQL running; an interrupt cleans up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="clinic-tests-"))
+    _surroundings.callback(shutil.rmtree, folder, ignore_errors=True)
+    # The account that stands in for root has to pass through.
+    folder.chmod(0o711)
+    # WhiteNoise wants it to be there.
+    (folder / "var" / "static").mkdir(parents=True)
+    if not given:
+        from clinic import cluster
+
+        given = _surroundings.enter_context(cluster.running(folder / "postgres", throwaway=True))
+    os.environ |= {
+        "EMBEDDED_DATABASE_URL": given,
+        "SECRET_KEY": "only-for-the-tests-" + "0" * 40,
+        "VAR_FOLDER": str(folder / "var"),
+    }
+
+
+if "DJANGO_SETTINGS_MODULE" in os.environ and "PYTEST_XDIST_WORKER" not in os.environ:
+    # pytest-django has read it, and with it the settings of the outside, before this file could say a word.
+    pytest.exit("Unset DJANGO_SETTINGS_MODULE, which would run the tests with your own settings.", returncode=4)
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # For a pytest that never gets as far as pytest_unconfigure.
+    atexit.register(_surroundings.close)
+    _surround()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
+
+from django.conf import settings  # noqa: E402 -- the surroundings come first
+
+# Hashed names need `collectstatic`, and strong password hashes only cost time.
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays in one process of pytest-xdist, and all browser tests do: what they share is made once."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _surroundings.close()

@@ -42,6 +42,10 @@ class ArticleAdmin(RichTextAdmin):
     search_fields = ["title", "standfirst"]
     date_hierarchy = "published_at"
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Article | None = None) -> list[str]:
+        """Without the permission to publish a draft stays one."""
+        return [] if request.user.has_perm("articles.publish_article") else ["status", "published_at"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         return super().get_queryset(request).order_by("-changed_at", "-pk")
 

@@ -1,14 +1,25 @@
+import logging
 from collections.abc import Callable
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clinic import dashboard
 from clinic.models import Practice
+from clinic.rate_limits import Limit, network
+
+# Generous for a desk that shares one address, tight for a program that guesses.
+FROM_ONE_NETWORK = Limit("login.network", 30, timedelta(minutes=15))
+TO_ONE_NAME = Limit("login.name", 50, timedelta(hours=1))
+
+log = logging.getLogger("clinic.sign_in")
 
 
 class ClinicAdminSite(AdminSite):
@@ -33,6 +44,24 @@ class ClinicAdminSite(AdminSite):
             return response
 
         return in_the_practices_zone
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method != "POST":
+            return super().login(request, extra_context)
+        now = timezone.now()
+        waits = [
+            FROM_ONE_NETWORK.count(network(request), now=now),
+            TO_ONE_NAME.count(request.POST.get("username", ""), now=now),
+        ]
+        if wait := max((wait for wait in waits if wait), default=None):
+            log.warning("Too many attempts to sign in to the desk.")
+            response = render(request, "429.html", status=429)
+            response["Retry-After"] = str(ceil(wait.total_seconds()))
+            return response
+        response = super().login(request, extra_context)
+        if response.status_code != 302:
+            log.warning("An attempt to sign in to the desk failed.")
+        return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         panels = dashboard.panels(request.user, now=timezone.now())

@@ -15,7 +15,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.treatment": ["view"],
     },
     "Editor": {
-        "articles.article": ["view", "add", "change", "delete"],
+        "articles.article": ["view", "add", "change", "delete", "publish"],
         "clinic.image": ["view", "add", "change", "delete"],
         "clinic.provider": ["view", "change"],
         "clinic.treatment": ["view", "add", "change"],

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), browsing-topics=()",
@@ -20,5 +22,19 @@ def page_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
             is_page = request.method in {"GET", "HEAD"} and response.status_code == 200
             response["Cache-Control"] = "no-store" if is_personal or not is_page else "max-age=0, must-revalidate"
         return response
+
+    return respond
+
+
+def small_bodies(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Only staff upload files: what a visitor sends is refused above a megabyte, before any of it is read."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        is_too_long = not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if is_too_long and not request.path.startswith("/admin/"):
+            words = _("What you sent is too long. Please go back and shorten it.")
+            return HttpResponse(words, status=413, content_type="text/plain; charset=utf-8")
+        return get_response(request)
 
     return respond

@@ -27,6 +27,8 @@ WEB_WORKERS = env.number("WEB_WORKERS", 2, least=1, most=64)
 SECRET_KEY = env.kept_secret(VAR / "secret_key") if TRIAL else env.text("SECRET_KEY")
 if PRODUCTION and len(SECRET_KEY) < 50:
     raise env.ImproperlyConfigured("SECRET_KEY must be at least 50 characters long.")
+if PRODUCTION and DEBUG:
+    raise env.ImproperlyConfigured("DEBUG must be 0 with a DATABASE_URL: error pages would show what patients typed.")
 
 # Addresses
 _site = env.base_url("BASE_URL", None if PRODUCTION else f"http://127.0.0.1:{PORT}")
@@ -85,6 +87,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "clinic.middleware.page_headers",
+    "clinic.middleware.small_bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -171,6 +174,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_AGE = None  # gone with the browser's session: nobody keeps a mark that a form was opened
 CSRF_FAILURE_VIEW = "clinic.views.errors.csrf_failure"
 if HTTPS:
     SECURE_SSL_REDIRECT = True
@@ -189,9 +193,10 @@ if TRUSTED_PROXIES:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"hide_tokens": {"()": "clinic.logs.HideTokens"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hide_tokens"]}},
+    "formatters": {
+        "line": {"()": "clinic.logs.LineFormatter", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         # Django's own handler would mail error pages, with what was typed, to the administrators.

@@ -10,6 +10,7 @@ import signal
 import threading
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, transaction
 from django.db.models import Q
@@ -111,6 +112,7 @@ def tidy(*, now: datetime) -> None:
     """Removes what has served its purpose: ended tasks and windows, links long expired."""
     ended = Q(finished_at__lt=now - timedelta(days=7))
     lost = Q(status="RUNNING", started_at__lt=now - timedelta(days=1))
+    Session.objects.filter(expire_date__lt=now).delete()
     with transaction.atomic():
         DBTaskResult.objects.filter(ended | lost).delete()
         rate_limits.forget_ended(now=now)

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clinic.admin.files import FilesAdmin
 from clinic.admin.rich_text import RichTextAdmin
 from clinic.models import Offer, Testimonial, Treatment, TreatmentCategory
 
@@ -62,7 +63,7 @@ class OfferAdmin(admin.ModelAdmin):
 
 
 @admin.register(Testimonial)
-class TestimonialAdmin(admin.ModelAdmin):
+class TestimonialAdmin(FilesAdmin):
     fieldsets = [
         (None, {"fields": ["attribution", "quote", "treatment", "by_physician", "is_published", "position"]}),
         (_("Film"), {"fields": ["video", "poster", "captions", "transcript"]}),

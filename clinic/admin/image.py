@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from clinic import images
+from clinic.admin.files import FilesAdmin
 from clinic.models import Image
 from clinic.tasks import render_image
 
@@ -33,7 +34,7 @@ class ImageForm(forms.ModelForm):
 
 
 @admin.register(Image)
-class ImageAdmin(admin.ModelAdmin):
+class ImageAdmin(FilesAdmin):
     """Staff upload a picture once and choose it elsewhere; pages show its renditions, never the file itself."""
 
     form = ImageForm

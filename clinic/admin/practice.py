@@ -6,12 +6,13 @@ from django.http.response import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from clinic.admin.files import FilesAdmin
 from clinic.admin.rich_text import RichTextAdmin
 from clinic.models import Closure, Location, OpeningHours, Policy, Practice, Provider
 
 
 @admin.register(Practice)
-class PracticeAdmin(admin.ModelAdmin):
+class PracticeAdmin(FilesAdmin):
     """One row: the list leads straight to it, or to adding it."""
 
     fieldsets = [

@@ -28,24 +28,29 @@ def _step(name: str) -> Iterator[None]:
         raise CommandError(f"{name} failed: {type(error).__name__}: {error}") from error
 
 
-def prepare() -> None:
-    """Raises CommandError, whose message names the step and why it failed."""
+def prepare() -> bool:
+    """Returns whether the demo was loaded just now.
+
+    Raises CommandError, whose message names the step and why it failed.
+    """
     with _step("Making the fonts"):
         call_command("make_fonts", verbosity=0, stdout=io.StringIO())
     with _step("Migrating the database"):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
     with _step("Loading the demo"):
-        _load_demo()
+        is_new_demo = _load_demo()
     with _step("Collecting the static files"):
         collect_static()
+    return is_new_demo
 
 
-def _load_demo() -> None:
+def _load_demo() -> bool:
     """Only into an empty database; one with rows of its own is served as it stands."""
     if settings.DEMO and not Practice.objects.exists():
         with suppress(DemoRefused):
-            load(now=timezone.now())
+            return bool(load(now=timezone.now()))
+    return False
 
 
 def collect_static() -> bool:
@@ -66,9 +71,10 @@ def collect_static() -> bool:
 
 
 def make_admin() -> str:
-    """Make the trial's user `admin`; return what to print as the password.
+    """Make the demo's user `admin`; return what to print as the password.
 
-    DEMO_ADMIN_PASSWORD always wins. A generated one is kept; once a person has changed it, it is not touched again.
+    In the trial DEMO_ADMIN_PASSWORD always wins. A generated one is kept; once a person has changed it, it is not
+    touched again.
     """
     with _step("Making the admin user"):
         given = env.text("DEMO_ADMIN_PASSWORD", "")
@@ -81,9 +87,16 @@ def make_admin() -> str:
         user = people.filter(username=ADMIN).first()
         if user is None:
             people.create_superuser(ADMIN, password=password)
-        elif given and not user.check_password(given):
+        elif given and settings.TRIAL and not user.check_password(given):
             user.set_password(given)
             user.save(update_fields=["password"])
         elif not user.check_password(password):
             return "(the one that you chose)"
     return password
+
+
+def trial_admin_is_left() -> bool:
+    """Whether the password that a trial printed still opens the desk."""
+    kept = settings.VAR / "admin_password"
+    user = get_user_model()._default_manager.filter(username=ADMIN, is_active=True).first()
+    return user is not None and kept.exists() and user.check_password(kept.read_text())

@@ -5,6 +5,7 @@ from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from clinic.films import film_name, validate_film_size
 from clinic.models.image import Image
 
 
@@ -51,9 +52,9 @@ class Practice(Address):
     )
     banner_video = models.FileField(
         _("banner film"),
-        upload_to="films",
+        upload_to=film_name,
         blank=True,
-        validators=[FileExtensionValidator(["mp4", "webm"])],
+        validators=[FileExtensionValidator(["mp4", "webm"]), validate_film_size],
         help_text=_("A short film without sound, MP4 or WebM. It stands still for people who prefer that."),
     )
     banner_poster = models.ForeignKey(

@@ -2,6 +2,7 @@ from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from clinic.films import film_name, validate_film_size
 from clinic.models.image import Image
 from clinic.models.treatment import Treatment
 
@@ -27,16 +28,20 @@ class Testimonial(models.Model):
         Treatment, models.SET_NULL, null=True, blank=True, related_name="testimonials", verbose_name=_("treatment")
     )
     video = models.FileField(
-        _("film"), upload_to="films", blank=True, validators=[FileExtensionValidator(["mp4", "webm"])]
+        _("film"),
+        upload_to=film_name,
+        blank=True,
+        validators=[FileExtensionValidator(["mp4", "webm"]), validate_film_size],
+        help_text=_("MP4 or WebM, at most 30 MB. It is published as it is, with whatever the camera wrote into it."),
     )
     poster = models.ForeignKey(
         Image, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("still picture")
     )
     captions = models.FileField(
         _("captions"),
-        upload_to="films",
+        upload_to=film_name,
         blank=True,
-        validators=[FileExtensionValidator(["vtt"])],
+        validators=[FileExtensionValidator(["vtt"]), validate_film_size],
         help_text=_("WebVTT. A film needs captions for those who do not hear it."),
     )
     transcript = models.TextField(_("transcript"), blank=True)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib import admin
@@ -11,11 +12,12 @@ from django.core.files.storage import default_storage, storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from clinic import dashboard, groups, mail_links, worker
 from clinic.admin.rich_text import EDITOR_STYLE
 from clinic.mail_links import Link
-from clinic.models import Image, Letter, MailLink, Practice, Treatment
+from clinic.models import Image, Letter, MailLink, Practice, Testimonial, Treatment
 from newsletter.models import Subscriber
 from tests.factories import (
     NOON,
@@ -386,16 +388,100 @@ def test_what_is_no_picture_is_refused_at_its_field(client, db):
 
 def test_a_replaced_file_is_rendered_anew(client, db, django_capture_on_commit_callbacks):
     image = make_image()
+    replaced = Path(image.original.path)
     signed_in(client, editor())
 
-    with django_capture_on_commit_callbacks() as callbacks:
+    with django_capture_on_commit_callbacks(execute=True):
         client.post(
             f"/admin/clinic/image/{image.pk}/change/",
             {"title": "Lamp", "alt": "Another.", "original": picture_file(size=(30, 20))},
         )
 
     image.refresh_from_db()
-    assert (image.width, image.height, image.rendered_at, len(callbacks)) == (30, 20, None, 1)
+    assert (image.width, image.height, image.rendered_at) == (30, 20, None)
+    assert (replaced.exists(), Path(image.original.path).exists()) == (False, True)
+    assert DBTaskResult.objects.get().args_kwargs["args"] == [image.pk]
+
+
+def film(name, content=b"\0\0\0\x18ftypmp42"):
+    return SimpleUploadedFile(name, content, "video/mp4")
+
+
+FILM = {"attribution": "M., 52", "quote": "Kind people.", "transcript": "Kind people.", "position": 0}
+
+
+def test_a_film_is_published_under_a_name_that_tells_nothing_and_leaves_with_its_row(
+    client, db, django_capture_on_commit_callbacks
+):
+    signed_in(client, editor())
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(
+            "/admin/clinic/testimonial/add/",
+            {**FILM, "video": film("Jane-Doe-facelift.MP4"), "captions": film("Jane-Doe.vtt", b"WEBVTT\n")},
+        )
+    testimonial = Testimonial.objects.get()
+    first, captions = Path(testimonial.video.path), Path(testimonial.captions.path)
+    assert re.fullmatch(r"films/[A-Za-z0-9_-]{16}\.mp4", testimonial.video.name)
+    assert (first.exists(), captions.exists()) == (True, True)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"/admin/clinic/testimonial/{testimonial.pk}/change/", {**FILM, "video": film("other.mp4")})
+    testimonial.refresh_from_db()
+    second = Path(testimonial.video.path)
+    assert (first.exists(), second.exists(), captions.exists()) == (False, True, True)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"/admin/clinic/testimonial/{testimonial.pk}/delete/", {"post": "yes"})
+    assert (second.exists(), captions.exists()) == (False, False)
+
+
+def test_a_film_that_is_too_large_is_refused_in_words(client, db, monkeypatch):
+    monkeypatch.setattr("clinic.films.MOST_BYTES", 10)
+    signed_in(client, editor())
+    page = client.post("/admin/clinic/testimonial/add/", {**FILM, "video": film("long.mp4")}).content.decode()
+    assert "This file is larger than 30 MB." in page
+    assert Testimonial.objects.count() == 0
+
+
+def test_guessing_passwords_ends_in_a_429_that_names_the_phone(client, db, caplog):
+    make_practice(phone="704-555-0142")
+    wrong = {"username": "somebody", "password": "wrong"}
+    answers = [client.post("/admin/login/", wrong) for _attempt in range(31)]
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 15 * 60
+    assert "704-555-0142" in answers[-1].content.decode()
+    assert client.post("/admin/login/", wrong, REMOTE_ADDR="203.0.113.9").status_code == 200
+
+
+def test_one_name_is_not_guessed_from_many_networks(client, db):
+    statuses = [
+        client.post(
+            "/admin/login/", {"username": "boss", "password": "wrong"}, REMOTE_ADDR=f"203.0.113.{number}"
+        ).status_code
+        for number in range(51)
+    ]
+    assert statuses == [200] * 50 + [429]
+
+
+def test_who_may_not_publish_cannot(client, db):
+    article = make_article(status="draft", published_at=None)
+    user = editor()
+    user.groups.get().permissions.remove(Permission.objects.get(codename="publish_article"))
+    signed_in(client, user)
+    client.post(
+        f"/admin/articles/article/{article.pk}/change/",
+        {
+            "title": article.title,
+            "slug": article.slug,
+            "body": "<p>Words.</p>",
+            "category": article.category_id,
+            "status": "published",
+            "published_at_0": "2026-01-01",
+            "published_at_1": "12:00",
+        },
+    )
+    article.refresh_from_db()
+    assert (article.body, article.status, article.published_at) == ("<p>Words.</p>", "draft", None)
 
 
 def test_other_words_for_a_picture_do_not_render_it_anew(client, db, django_capture_on_commit_callbacks):
@@ -455,7 +541,8 @@ def test_a_letter_is_found_by_its_reader_and_read_without_a_token(client, db):
     assert MailLink.objects.count() == 0
 
 
-def test_in_the_trial_a_post_shows_the_letter_with_a_link_that_works(client, db):
+def test_in_the_trial_a_post_shows_the_letter_with_a_link_that_works(client, db, settings):
+    settings.TRIAL = True
     letter = make_letter(
         state=Letter.State.KEPT, next_attempt_at=None, body="<b>[[confirm]]</b>", links={"confirm": LINK.as_json()}
     )
@@ -472,8 +559,9 @@ def test_in_the_trial_a_post_shows_the_letter_with_a_link_that_works(client, db)
     assert "no-store" in response["Cache-Control"]
 
 
-def test_where_letters_are_sent_nobody_can_mint_their_links(client, db, settings):
-    settings.SENDS_MAIL = True
+@pytest.mark.parametrize(("is_trial", "sends_mail"), [(True, True), (False, False)])
+def test_outside_of_the_trial_nobody_can_mint_a_letters_links(client, db, settings, is_trial, sends_mail):
+    settings.TRIAL, settings.SENDS_MAIL = is_trial, sends_mail
     letter = make_letter(body="[[confirm]]", links={"confirm": LINK.as_json()})
     signed_in(client, manager())
 

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from clinic.management import children
-from clinic.management.preparation import ADMIN, make_admin, prepare
+from clinic.management.preparation import ADMIN, make_admin, prepare, trial_admin_is_left
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PORT_IS_FREED_WITHIN = 5.0  # seconds; a web server that has just lost its parent is still going down
@@ -35,8 +35,7 @@ class Command(BaseCommand):
         try:
             with _one_at_a_time():
                 _check_port()
-                prepare()
-                greeting = _greeting()
+                greeting = _greeting(is_new_demo=prepare())
                 # The children open their own.
                 connection.close()
                 running.append(children.start_web_server())
@@ -86,11 +85,13 @@ def _check_port() -> None:
         time.sleep(0.2)
 
 
-def _greeting() -> str:
+def _greeting(*, is_new_demo: bool) -> str:
     """What to print when all is up: where the site, its admin and its letters are."""
     lines = [f"Ready: {settings.BASE_URL}/"]
-    if settings.TRIAL or settings.DEMO:
+    if settings.TRIAL or is_new_demo:
         lines.append(f"Admin: {settings.BASE_URL}/admin/  user: {ADMIN}  password: {make_admin()}")
+    elif trial_admin_is_left():
+        lines.append(f"The trial's user {ADMIN} can still sign in with its printed password: change it, or remove it.")
     elif not get_user_model()._default_manager.filter(is_superuser=True).exists():
         lines.append("Nobody can sign in yet: .venv/bin/python manage.py createsuperuser")
     if not settings.SENDS_MAIL:

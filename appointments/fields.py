@@ -5,11 +5,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator, MaxLengthValidator
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from appointments import phones
 from appointments.text import validate_no_web_address, validate_one_line, without_hidden
+from clinic import addresses
 
 
 class OneLine(forms.CharField):
@@ -36,8 +37,11 @@ class Email(OneLine):
     widget = forms.EmailInput
 
     def __init__(self, **kwargs: Any) -> None:
-        right = EmailValidator(_("Enter an email address in the usual form, like name@example.com."))
-        super().__init__(longest=254, also=(right,), **kwargs)
+        super().__init__(longest=addresses.LONGEST, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        typed: str = super().clean(value)
+        return addresses.canonical(typed) if typed else typed
 
 
 class Phone(OneLine):

@@ -6,17 +6,15 @@ from django.db import IntegrityError, transaction
 from appointments import emails, phones, references
 from appointments.models import AppointmentRequest, PreferredTime
 from appointments.open_days import OpenDays
-from clinic import mail_links
+from clinic import addresses, mail_links
 from clinic.models import User
-from clinic.rate_limits import Limit
+from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX, Limit
 
 # Phone carriers put many people behind one address: generous.
 NETWORK_LIMITS = (
     Limit("appointments.request.network.hour", 20, timedelta(hours=1)),
     Limit("appointments.request.network.day", 60, timedelta(days=1)),
 )
-# Whoever types a stranger's address cannot fill the stranger's mailbox.
-LETTERS_A_DAY = Limit("appointments.request.letters", 3, timedelta(days=1))
 REFERENCE_TRIES = 5
 
 
@@ -84,18 +82,9 @@ def _save_under_new_reference(request: AppointmentRequest) -> None:
 def _write_letters(request: AppointmentRequest, now: datetime) -> None:
     # Counted inside the transaction on purpose: what is rolled back has written no letter either, and the row
     # stays locked until the commit, so that the count is exact.
-    if LETTERS_A_DAY.count(_mailbox(request.email), now=now) is None:
+    if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(request.email), now=now) is None:
         emails.tell_patient(request, now=now)
     emails.tell_front_desk(request, now=now)
-
-
-def _mailbox(email: str) -> str:
-    """Where an address delivers, as far as one can tell: `a.b+c@gmail.com` is `ab@gmail.com`."""
-    local, _at, domain = email.casefold().rpartition("@")
-    local = local.partition("+")[0] or local
-    if domain in {"gmail.com", "googlemail.com"}:
-        local, domain = local.replace(".", ""), "gmail.com"
-    return f"{local}@{domain}"
 
 
 def _broken_constraint(error: IntegrityError) -> str | None:

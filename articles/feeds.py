@@ -1,6 +1,7 @@
 import re
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,11 @@ def _printable(words: str) -> str:
     return CONTROL.sub(" ", words)
 
 
+def _absolute(path: str) -> str:
+    """On the practice's own host: the one that a request names is the visitor's choice, and so is its port."""
+    return f"{settings.BASE_URL}{path}"
+
+
 class ArticleFeed(Feed):
     """The newest articles as Atom, with a summary and no tracking."""
 
@@ -36,13 +42,16 @@ class ArticleFeed(Feed):
         return _printable(practice.name if practice else _("Journal"))
 
     def link(self) -> str:
-        return reverse("articles:list")
+        return _absolute(reverse("articles:list"))
 
     def feed_url(self) -> str:
-        return reverse("articles:feed")
+        return _absolute(reverse("articles:feed"))
 
     def items(self) -> QuerySet[Article]:
         return Article.objects.published(timezone.now()).select_related("author", "category")[:LENGTH]
+
+    def item_link(self, item: Article) -> str:
+        return _absolute(item.get_absolute_url())
 
     def item_title(self, item: Article) -> str:
         return _printable(item.title)

@@ -1,9 +1,11 @@
 import math
 from datetime import datetime
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector, SearchVectorField
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +14,26 @@ from clinic.models import Image, Provider, Treatment, TreatmentCategory
 from clinic.rich_text import RichTextField
 
 WORDS_A_MINUTE = 220
+# PostgreSQL refuses a vector of a megabyte; no article of this length is written by hand.
+SEARCHED_CHARACTERS = 100_000
+# Tags in the text are nothing to PostgreSQL's parser: neither their names nor what stands in them is found.
+SEARCH_VECTOR = (
+    SearchVector("title", weight="A", config="english")
+    + SearchVector("standfirst", weight="B", config="english")
+    + SearchVector(Left("body", SEARCHED_CHARACTERS), weight="C", config="english")
+)
+
+
+class WordCount(models.PositiveIntegerField):
+    """How many words the text has, counted whenever it is saved, `bulk_create()` included.
+
+    `update()` and `bulk_update()` of a text do not count again; nothing here uses them.
+    """
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int:
+        words = len(rich_text.plain(rich_text.sanitise(model_instance.body)).split())  # type: ignore[attr-defined] # an article
+        setattr(model_instance, self.attname, words)
+        return words
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
@@ -30,17 +52,25 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def holding(self, query: str) -> "ArticleQuerySet":
         """Those that hold all the words of a search as a reader would type it, the best match on top."""
-        words = SearchVector("title", weight="A", config="english") + SearchVector(
-            "standfirst", "body", weight="C", config="english"
-        )
         search = SearchQuery(query, search_type="websearch", config="english")
-        ranked = self.annotate(found=words, rank=SearchRank(words, search)).filter(found=search)
+        # As F(): a mere name would be taken for a text, and made into a vector again.
+        ranked = self.filter(search_vector=search).annotate(rank=SearchRank(models.F("search_vector"), search))
         return ranked.order_by("-rank", "-published_at", "-pk")
 
     def for_list(self) -> "ArticleQuerySet":
         """With what a line of a list shows, and without the long text."""
         lines = self.select_related("category", "picture").prefetch_related("picture__renditions")
         return lines.defer("body", "key_points")
+
+    def with_surroundings(self) -> "ArticleQuerySet":
+        """With what a page of its own shows."""
+        return self.select_related("author", "category", "picture").prefetch_related("picture__renditions")
+
+
+class ArticleManager(models.Manager.from_queryset(ArticleQuerySet)):  # type: ignore[misc] # made by a function
+    def get_queryset(self) -> ArticleQuerySet:
+        """Leaves the search vector in the database: it is as long as the text, and nothing in Python reads it."""
+        return super().get_queryset().defer("search_vector")
 
 
 class Article(models.Model):
@@ -55,7 +85,7 @@ class Article(models.Model):
     )
     key_points = models.TextField(_("in short"), blank=True, help_text=_("One point on each line, at best three."))
     body = RichTextField(_("text"))
-    words = models.PositiveIntegerField(default=0, editable=False)
+    words = WordCount(default=0, editable=False)
     author = models.ForeignKey(
         Provider, models.SET_NULL, null=True, blank=True, related_name="articles", verbose_name=_("author")
     )
@@ -76,7 +106,11 @@ class Article(models.Model):
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
     changed_at = models.DateTimeField(_("last changed"), auto_now=True)
 
-    objects = ArticleQuerySet.as_manager()
+    search_vector = models.GeneratedField(
+        expression=SEARCH_VECTOR, output_field=SearchVectorField(), db_persist=True, verbose_name=_("search vector")
+    )
+
+    objects = ArticleManager()
 
     class Meta:
         verbose_name = _("article")
@@ -93,15 +127,15 @@ class Article(models.Model):
         indexes = [
             models.Index(
                 fields=["-published_at", "-id"], condition=models.Q(status="published"), name="article_published"
-            )
+            ),
+            GinIndex(fields=["search_vector"], name="article_search"),
         ]
 
     def __str__(self) -> str:
         return self.title
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keeps the count of words with the text it counts."""
-        self.words = len(rich_text.plain(rich_text.sanitise(self.body)).split())
+        """Keeps the count of words with the text it counts, also where the text alone is named."""
         fields = kwargs.get("update_fields")
         if isinstance(fields, list | tuple | set | frozenset) and "body" in fields:
             kwargs["update_fields"] = {*fields, "words"}

@@ -1,5 +1,6 @@
 """How often somebody may do something, counted exactly across processes by one statement in PostgreSQL."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -18,6 +19,8 @@ COUNT = """
         window_ends_at = CASE WHEN seen.window_ends_at <= %(now)s THEN %(end)s ELSE seen.window_ends_at END
     RETURNING count, window_ends_at
 """
+# Some proxies name the port as well: 192.0.2.1:567, [2001:db8::1]:567.
+WITH_PORT = re.compile(r"\[([^]]+)](?::\d+)?|([\d.]+):\d+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Limit:
         return window_ends_at - now if count > self.most else None
 
 
+# Whatever is typed into whichever form, nobody's mailbox can be flooded with it. The key is addresses.mailbox.
+LETTERS_TO_ONE_MAILBOX = Limit("letters.mailbox", 3, timedelta(days=1))
+
+
 def forget_ended(*, now: datetime) -> None:
     RateLimit.objects.filter(window_ends_at__lte=now).delete()
 
@@ -50,6 +57,8 @@ def network_address(request: HttpRequest) -> str:
     if settings.TRUSTED_PROXIES:
         seen = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         address = seen[-settings.TRUSTED_PROXIES] if len(seen) >= settings.TRUSTED_PROXIES else address
+    if with_port := WITH_PORT.fullmatch(address):
+        address = with_port[1] or with_port[2]
     try:
         parsed = ip_address(address)
         # A server that listens on both families sees an IPv4 visitor as ::ffff:192.0.2.1.

@@ -1,5 +1,8 @@
 from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -9,7 +12,17 @@ from articles.models import Article
 from clinic.models import Location, Policy, Provider, Treatment
 
 
-class PageSitemap(Sitemap):
+class OwnSitemap(Sitemap):
+    """Its addresses begin with BASE_URL, whatever host and port a request has named."""
+
+    def get_protocol(self, protocol: str | None = None) -> str:
+        return urlsplit(settings.BASE_URL).scheme
+
+    def get_domain(self, site: Any = None) -> str:
+        return urlsplit(settings.BASE_URL).netloc
+
+
+class PageSitemap(OwnSitemap):
     def items(self) -> list[str]:
         names = ["home", "treatments", "team", "locations", "offers"]
         return [f"clinic:{name}" for name in names] + ["articles:list", "appointments:request", "newsletter:signup"]
@@ -18,13 +31,13 @@ class PageSitemap(Sitemap):
         return reverse(item)
 
 
-class PracticeSitemap(Sitemap):
+class PracticeSitemap(OwnSitemap):
     def items(self) -> list[Treatment | Provider | Location | Policy]:
         shown = (Treatment, Provider, Location, Policy)
         return [row for model in shown for row in model.objects.shown()[:1000]]
 
 
-class ArticleSitemap(Sitemap):
+class ArticleSitemap(OwnSitemap):
     def items(self) -> QuerySet[Article]:
         return Article.objects.published(timezone.now()).only("slug", "changed_at")
 

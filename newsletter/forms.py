@@ -1,6 +1,5 @@
 import unicodedata
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Layout, Submit
@@ -10,10 +9,10 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 
+from clinic import addresses
 from newsletter import wording
 from newsletter.wording import Words
 
-ADDRESS_WANTED = _("Enter an email address in the correct format, like name@example.com.")
 # They turn the words around them about, U+202A to U+202E and U+2066 to U+2069; no name needs them.
 DIRECTION_MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
@@ -25,11 +24,11 @@ class SignUpForm(forms.Form):
 
     email = forms.EmailField(
         label=_("Email"),
-        max_length=254,
+        max_length=addresses.LONGEST,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
         error_messages={
             "required": _("Enter your email address."),
-            "invalid": ADDRESS_WANTED,
+            "invalid": addresses.WANTED,
             "max_length": _("Enter an email address of at most 254 characters."),
         },
     )
@@ -73,14 +72,7 @@ class SignUpForm(forms.Form):
         }
 
     def clean_email(self) -> str:
-        """As typed, save for the one spelling that an international domain has; look-alike letters are refused."""
-        local, _at, domain = self.cleaned_data["email"].rpartition("@")
-        if not (local.isascii() and local.isprintable()) or domain.startswith("["):
-            raise ValidationError(ADDRESS_WANTED)
-        try:
-            return f"{local}@{domain.encode('idna').decode('idna')}"
-        except UnicodeError:
-            raise ValidationError(ADDRESS_WANTED) from None
+        return addresses.canonical(self.cleaned_data["email"])
 
     def clean_name(self) -> str:
         name = " ".join(self.cleaned_data["name"].split())
@@ -110,7 +102,7 @@ class SignUpForm(forms.Form):
 
 def _public_path(page: str) -> str:
     """The path of one of our pages, or nothing. One that is named by more than a slug may be a secret: a token."""
-    path = urlsplit(page).path if page.startswith("/") and not page.startswith("//") else ""
+    path = page.partition("#")[0].partition("?")[0]
     try:
         return path[:200] if resolve(path).kwargs.keys() <= {"slug"} else ""
     except Resolver404:

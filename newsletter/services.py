@@ -1,18 +1,16 @@
 """Signing up, confirming and leaving. Every step leaves its evidence in the same transaction."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
+from clinic import addresses
 from clinic.models import User
-from clinic.rate_limits import Limit
+from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
 from newsletter import emails, wording
 from newsletter.models import Consent, Subscriber
 from newsletter.wording import Words
-
-# Whatever is typed into the form, nobody's mailbox can be flooded with it.
-TO_ONE_MAILBOX = Limit("newsletter.mailbox", 3, timedelta(days=1))
 
 
 class AskEnded(Exception):
@@ -25,10 +23,10 @@ def sign_up(
     """Writes down the ask and sends a letter; nobody is on the list by this alone.
 
     Returns nothing, and does the same work, whether the address is new, pending, confirmed or has left. A known
-    one keeps its name and state: anybody can type anybody's address. The fourth ask for one mailbox in a day
-    stores nothing and sends nothing.
+    one keeps its name and state: anybody can type anybody's address. One that comes after three letters
+    to its mailbox in a day, those of other forms included, stores nothing and sends nothing.
     """
-    if TO_ONE_MAILBOX.count(mailbox(email), now=now):
+    if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now):
         return
     with transaction.atomic():
         subscriber = Subscriber.objects.entered(email=email, name=name, language=language, now=now)
@@ -37,12 +35,6 @@ def sign_up(
             emails.already_on_the_list(subscriber, now=now)
         else:
             emails.please_confirm(subscriber, ask, now=now)
-
-
-def mailbox(email: str) -> str:
-    """What most providers deliver to one mailbox: without a +tag, dots and case. Only for counting letters."""
-    local, _at, domain = email.rpartition("@")
-    return f"{local.partition('+')[0].replace('.', '')}@{domain}".casefold()
 
 
 def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) -> Subscriber:

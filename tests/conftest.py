@@ -15,17 +15,9 @@ from pathlib import Path
 import pytest
 
 OURS = (
-    *("DATABASE_URL", "EMBEDDED_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "BASE_URL", "TRUSTED_PROXIES"),
-    *(
-        "EMAIL_URL",
-        "DEFAULT_FROM_EMAIL",
-        "CACHE_URL",
-        "TASKS_BACKEND",
-        "VAR_FOLDER",
-        "MEDIA_ROOT",
-        "PRIVATE_MEDIA_ROOT",
-    ),
-    *("HOST", "PORT", "WEB_WORKERS", "DEMO", "DEMO_ADMIN_PASSWORD", "DEBUG"),
+    "DATABASE_URL EMBEDDED_DATABASE_URL SECRET_KEY ALLOWED_HOSTS BASE_URL TRUSTED_PROXIES EMAIL_URL DEFAULT_FROM_EMAIL "
+    "CACHE_URL TASKS_BACKEND VAR_FOLDER MEDIA_ROOT PRIVATE_MEDIA_ROOT HOST PORT WEB_WORKERS DEMO DEMO_ADMIN_PASSWORD "
+    "DEBUG"
 )
 
 _surroundings = contextlib.ExitStack()
@@ -33,7 +25,7 @@ _surroundings = contextlib.ExitStack()
 
 def _surround() -> None:
     given = os.environ.get("DATABASE_URL", "").strip()
-    for name in OURS:
+    for name in OURS.split():
         os.environ.pop(name, None)
 
     # Ended by `kill` or by a time limit, pytest would leave PostgreSQL running; an interrupt cleans up.
@@ -42,8 +34,6 @@ def _surround() -> None:
     _surroundings.callback(shutil.rmtree, folder, ignore_errors=True)
     # The account that stands in for root has to pass through.
     folder.chmod(0o711)
-    # WhiteNoise wants it to be there.
-    (folder / "var" / "static").mkdir(parents=True)
     if not given:
         from clinic import cluster
 
@@ -62,13 +52,23 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     # For a pytest that never gets as far as pytest_unconfigure.
     atexit.register(_surroundings.close)
     _surround()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
+# Each process has uploads of its own: a test may look at the whole folder. WhiteNoise wants static/ to be there.
+os.environ["VAR_FOLDER"] += "/" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
+Path(os.environ["VAR_FOLDER"], "static").mkdir(parents=True)
+os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
 
 from django.conf import settings  # noqa: E402 -- the surroundings come first
 
 # Hashed names need `collectstatic`, and strong password hashes only cost time.
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    # Else the processes of pytest-xdist, started next, would read the settings before this file has its say there.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 @pytest.hookimpl(tryfirst=True)

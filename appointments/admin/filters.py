@@ -21,6 +21,11 @@ class StatusFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [*AppointmentRequest.Status.choices, ("all", _("all"))]
 
+    def value(self) -> str | None:
+        """None, which means open, for what is not in the list as well: anything may stand in an address."""
+        chosen = super().value()
+        return chosen if chosen in dict(self.lookup_choices) else None
+
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         for value, title in [(None, _("open")), *self.lookup_choices]:
             yield {

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from appointments import consent
 from appointments.models import AppointmentRequest
-from appointments.services import LETTERS_A_DAY, NETWORK_LIMITS
+from appointments.services import NETWORK_LIMITS
 from appointments.stamps import SALT, Stamp
 from clinic.models import Letter
+from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
 from tests.appointments.steps import ADA, FORM, filled_in, hidden_stamp, send, stamp, summary, words
 
 pytestmark = pytest.mark.django_db
@@ -117,8 +118,9 @@ def test_one_address_gets_three_letters_a_day_and_every_request_is_taken(client,
     for number, address in enumerate(addresses):
         assert send(client, email=address, network=f"192.0.2.{number}").status_code == 303
     assert AppointmentRequest.objects.count() == 5
-    assert list(AppointmentRequest.objects.order_by("pk").values_list("email", flat=True)) == addresses
-    assert Letter.objects.exclude(to=practice.email).count() == LETTERS_A_DAY.most == 3
+    stored = ["ada@example.com", "Ada@example.com", "ada+one@example.com", "ADA+two@example.com", "ada@example.com"]
+    assert list(AppointmentRequest.objects.order_by("pk").values_list("email", flat=True)) == stored
+    assert Letter.objects.exclude(to=practice.email).count() == LETTERS_TO_ONE_MAILBOX.most == 3
     assert Letter.objects.filter(to=practice.email).count() == 5
     # Somebody else is not affected.
     send(client, email="ben@example.com")
@@ -129,6 +131,12 @@ def test_dots_do_not_make_another_mailbox_at_gmail(client, practice):
     for address in ["a.da@gmail.com", "ad.a@gmail.com", "ada@googlemail.com", "a.d.a+x@gmail.com"]:
         send(client, email=address)
     assert Letter.objects.exclude(to=practice.email).count() == 3
+
+
+def test_letters_that_only_look_other_do_not_make_another_domain(client, practice):
+    for address in ["ada@ｅｘａｍｐｌｅ.com", "ada@ⓔxample.com", "ada@example．com", "ada@EXAMPLE.com"]:
+        assert send(client, email=address).status_code == 303
+    assert list(Letter.objects.exclude(to=practice.email).values_list("to", flat=True)) == ["ada@example.com"] * 3
 
 
 def test_a_network_may_send_twenty_in_an_hour(client, practice):

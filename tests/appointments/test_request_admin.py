@@ -98,6 +98,22 @@ def test_it_opens_with_what_is_to_be_done_the_longest_waiting_first(desk):
     assert references(desk.get(QUEUE + "?status=all")) == ["R-5555-55", "R-2222-22", "R-4444-44", "R-3333-33"]
 
 
+@pytest.mark.parametrize("unknown", ["%00", "a%00b", "nonsense", "", "x" * 900])
+def test_a_status_that_is_none_shows_what_is_open(desk, unknown):
+    factories.make_request(reference="R-2222-22")
+    factories.make_request(status="closed", reference="R-3333-33")
+    response = desk.get(f"{QUEUE}?status={unknown}")
+    assert references(response) == ["R-2222-22"]
+    shown = response.context["cl"]
+    assert [choice["display"] for choice in shown.filter_specs[0].choices(shown) if choice["selected"]] == ["open"]
+
+
+@pytest.mark.parametrize("name", ["assignee", "location__id__exact", "created_at__gte", "q", "p", "o"])
+def test_a_null_character_breaks_no_other_filter(desk, name):
+    factories.make_request()
+    assert desk.get(f"{QUEUE}?{name}=%00", follow=True).status_code == 200
+
+
 def test_it_can_be_narrowed_to_a_colleague(desk):
     fred = factories.User.objects.get(username="fred")
     factories.make_request(reference="R-2222-22", assignee=fred)
@@ -319,6 +335,7 @@ def test_staff_write_down_a_call_and_no_letter_goes_out(desk):
         ({"phone": ""}, "Needed for the answer that the caller wants."),
         ({"channel": "email"}, "Needed for the answer that the caller wants."),
         ({"phone": "555"}, "Enter a phone number, like 704-555-0142 or +44 20 7946 0018."),
+        ({"name": "Eve\nAdams"}, "Write this on one line, without hidden characters."),
         ({"name": "Eve\u202eevE"}, "Write this on one line, without hidden characters."),
     ],
 )

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.django_db
 
 LIST = "Choose one from the list."
 ONE_LINE = "Write this on one line, without hidden characters."
-EMAIL = "Enter an email address in the usual form, like name@example.com."
+EMAIL = "Enter an email address in the correct format, like name@example.com."
+NO_QUOTES = "Enter an email address without quotation marks and backslashes."
 PHONE = "Enter a phone number, like 704-555-0142 or +44 20 7946 0018."
 CONSENT = "Tick the box: without it we may not keep your details and answer you."
 
@@ -49,6 +50,12 @@ def test_an_empty_form_names_all_that_is_needed_in_the_order_of_the_page(client,
         ("email", "ada@example.com\r\nBcc: eve@example.com", ONE_LINE),
         ("email", "ada@example.com\0", ONE_LINE),
         ("email", '"\x01"@example.com', ONE_LINE),
+        ("email", '"ada"@example.com', NO_QUOTES),
+        ("email", '"a\\d\\a"@example.com', NO_QUOTES),
+        ("email", "mi\u212ae@example.com", EMAIL),
+        ("email", "ada@[127.0.0.1]", EMAIL),
+        ("email", "ada@example.com\u3002", EMAIL),
+        ("email", "ada@" + ("\u3389" * 15 + ".") * 5 + "com", EMAIL),
         ("email", "a" * 250 + "@example.com", "Write this with at most 254 characters; it has 262."),
         ("phone", "call me", PHONE),
         ("phone", "12", PHONE),
@@ -170,7 +177,7 @@ def test_markup_is_shown_as_text(client, practice):
 def test_ten_megabytes_are_refused(client, practice):
     body = "message=" + "x" * 10_000_000
     response = client.post(FORM, body, content_type="application/x-www-form-urlencoded")
-    assert response.status_code == 400
+    assert response.status_code == 413
 
 
 @pytest.mark.parametrize("charset", ["latin1", "utf-7", "ascii"])

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from articles.models import WORDS_A_MINUTE, Article
@@ -67,6 +69,20 @@ def test_what_is_not_public_is_not_found(client, db, hidden):
     assert client.get(article.get_absolute_url()).status_code == 404
     assert listed(client) == listed(client, q="secret") == []
     assert listed(client, f"/articles/category/{article.category.slug}/") == []
+
+
+@pytest.mark.parametrize("who", [None, front_desk])
+@pytest.mark.parametrize("hidden", [{"status": Article.Status.DRAFT}, {"published_at": timezone.now() + HOUR}])
+def test_the_address_of_a_draft_looks_like_a_free_one(client, db, hidden, who):
+    make_article(slug="secret", **hidden)
+    if who:
+        client.force_login(who())
+
+    draft, free = client.get("/articles/secret/"), client.get("/articles/secrex/")
+
+    assert (draft.status_code, free.status_code) == (404, 404)
+    assert dict(draft.headers) == dict(free.headers)
+    assert draft.content.replace(b"secret", b"secrex") == free.content
 
 
 @pytest.mark.parametrize("hidden", [{"status": Article.Status.DRAFT}, {"published_at": timezone.now() + HOUR}])
@@ -151,6 +167,81 @@ def test_a_search_finds_what_holds_every_word_and_a_title_weighs_most(client, db
     assert listed(client, q=query) == found
 
 
+def test_a_match_weighs_most_in_the_title_then_in_the_standfirst(client, db):
+    make_article(title="In the text", body="<p>Acne.</p>", published_at=NOON)
+    make_article(title="In the standfirst", standfirst="Acne.", published_at=NOON - DAY)
+    make_article(title="Acne", published_at=NOON - 2 * DAY)
+
+    assert listed(client, q="acne") == ["Acne", "In the standfirst", "In the text"]
+
+
+@pytest.mark.parametrize("query", ["strong", "href", "blockquote", "noopener", "amp", "hint", "elsewhere"])
+def test_a_search_does_not_find_the_markup(client, db, query):
+    body = (
+        '<blockquote><strong>Peels</strong> &amp; <a href="https://peel.example/elsewhere" title="A > hint">more</a>'
+        "</blockquote>"
+    )
+    make_article(title="Care", standfirst="Of skin.", body=body)
+
+    assert listed(client, q=query) == []
+    assert listed(client, q="peels more") == ["Care"]
+
+
+def test_a_search_follows_every_change(client, db):
+    make_article(title="Care")
+    Article.objects.update(body="<p>Retinoids.</p>")
+
+    assert listed(client, q="retinoid") == ["Care"]
+
+
+def test_a_text_of_any_length_can_be_stored_and_searched(client, db):
+    make_article(title="Long", body=f"<p>{' '.join(f'w{number}' for number in range(150_000))}</p>")
+
+    assert listed(client, q="w149") == ["Long"]
+
+
+def test_a_search_reads_the_index_and_no_text(client, db):
+    make_article(title="Acne")
+    with CaptureQueriesContext(connection) as captured, connection.cursor() as cursor:
+        assert listed(client, q="acne") == ["Acne"]
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = Article.objects.holding("acne").explain()
+
+    assert [query["sql"] for query in captured if "to_tsvector" in query["sql"]] == []
+    assert "article_search" in plan
+
+
+@pytest.mark.parametrize("path", ["/articles/", "/articles/?q=acne", "/articles/acne/", "/articles/feed/", "/"])
+def test_no_page_fetches_what_only_the_search_reads(client, db, path):
+    category = make_category()
+    for slug in ("acne", "more-on-acne"):
+        make_article(title="Acne", slug=slug, category=category)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+
+    queries = [query["sql"].replace('ts_rank("articles_article"."search_vector"', "") for query in captured]
+    selected = [sql.partition(" FROM ")[0] for sql in queries if '"articles_article"."title"' in sql]
+    assert selected
+    assert [columns for columns in selected if "search_vector" in columns] == []
+
+
+def test_the_search_can_be_taken_out_and_put_in_again(client, db):
+    make_article(title="Acne")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    MigrationExecutor(connection).migrate([("articles", "0002_initial")])
+    assert "search_vector" not in columns()
+    MigrationExecutor(connection).migrate([("articles", "0003_search_vector")])
+
+    assert listed(client, q="acne") == ["Acne"]
+
+
+def columns():
+    with connection.cursor() as cursor:
+        return {column.name for column in connection.introspection.get_table_description(cursor, "articles_article")}
+
+
 def test_a_search_keeps_its_words_from_page_to_page(client, db):
     category = make_category()
     for _ in range(10):
@@ -214,6 +305,15 @@ def test_the_reading_time_follows_the_text(db):
     article.save(update_fields=["body"])
 
     assert Article.objects.get().words == 3
+
+
+def test_the_reading_time_is_counted_on_every_way_in(db):
+    fields = {**published_fields(), "body": f"<p>{'word ' * 3}</p><script>{'x ' * 900}</script>"}
+    Article.objects.bulk_create([Article(**fields)])
+    Article.objects.create(**{**fields, "slug": "b"})
+    Article(**{**fields, "slug": "c"}).save()
+
+    assert list(Article.objects.values_list("words", flat=True)) == [3, 3, 3]
 
 
 def test_what_is_cleaned_away_is_not_read(db):
@@ -299,12 +399,28 @@ def test_the_feed_is_atom_with_the_newest_first(client, db):
         for entry in feed.iter(f"{ATOM}entry")
     ]
     assert entries == [
-        ("New", f"http://testserver{new.get_absolute_url()}", NOON.isoformat()),
-        ("Old & <b>", f"http://testserver{old.get_absolute_url()}", (NOON - DAY).isoformat()),
+        ("New", f"http://127.0.0.1:8000{new.get_absolute_url()}", NOON.isoformat()),
+        ("Old & <b>", f"http://127.0.0.1:8000{old.get_absolute_url()}", (NOON - DAY).isoformat()),
     ]
     assert [name.text for name in feed.iter(f"{ATOM}name")] == ["Helen Ash, MD"]
     again = client.get("/articles/feed/", headers={"If-None-Match": response["ETag"]})
     assert again.status_code == 304
+
+
+def test_the_host_of_a_request_does_not_stand_in_the_feed(client, db, settings):
+    settings.BASE_URL = "https://clinic.example"
+    article = make_article()
+
+    feed = ElementTree.fromstring(client.get("/articles/feed/", headers={"host": "testserver:8123"}).content)
+
+    (entry,) = feed.iter(f"{ATOM}entry")
+    page = f"https://clinic.example{article.get_absolute_url()}"
+    assert (entry.find(f"{ATOM}link").get("href"), entry.findtext(f"{ATOM}id")) == (page, page)
+    assert [link.get("href") for link in feed.findall(f"{ATOM}link")] == [
+        "https://clinic.example/articles/",
+        "https://clinic.example/articles/feed/",
+    ]
+    assert b"testserver" not in ElementTree.tostring(feed)
 
 
 def test_the_feed_holds_twenty(client, db):

@@ -384,6 +384,16 @@ def test_the_sitemap_lists_the_public_pages_once_each_and_robots_may_read_them(f
     assert [path for path in found if path.startswith(tuple(barred))] == []
 
 
+def test_the_host_of_a_request_does_not_stand_in_the_sitemap(full_site, client, settings):
+    settings.BASE_URL = "https://clinic.example"
+
+    response = client.get("/sitemap.xml", headers={"host": "testserver:8123"})
+
+    hosts = set(re.findall(r"<loc>https://([^/<]*)/", response.content.decode()))
+    assert hosts == {"clinic.example"}
+    assert b"testserver" not in response.content
+
+
 def test_an_empty_sites_sitemap_and_feed_are_valid(db, client):
     for path in ("/sitemap.xml", "/articles/feed/"):
         ElementTree.fromstring(client.get(path).content)

@@ -31,11 +31,20 @@ def refusal(client, email=ADA, **fields):
         ("ada@example.com\r\nBcc: eve@example.com", "Enter an email address in the correct format"),
         ("ada\n@example.com", "Enter an email address in the correct format"),
         ("ada\x00@example.com", "Enter an email address in the correct format"),
-        ('"a\x0bb"@example.com', "Enter an email address in the correct format"),
+        ('"ada"@example.com', "without quotation marks and backslashes"),
+        ('"a\\d\\a"@example.com', "without quotation marks and backslashes"),
+        ('"ada,eve"@example.com', "without quotation marks and backslashes"),
         ("🙂@example.com", "Enter an email address in the correct format"),
         # Django takes these two for ASCII letters: the Kelvin sign and the long s.
         ("mi\u212ae@example.com", "Enter an email address in the correct format"),
         ("\u017fue@example.com", "Enter an email address in the correct format"),
+        # What these letters stand for ends the domain, or holds a slash or another @.
+        ("ada@example.com\u3002", "Enter an email address in the correct format"),
+        ("ada@example.c\u2100", "Enter an email address in the correct format"),
+        ("ada@example.com\uff20example.org", "Enter an email address in the correct format"),
+        ("ada@xn--example-.com", "Enter an email address in the correct format"),
+        # 80 letters that stand for 320.
+        ("ada@" + ("\u3389" * 15 + ".") * 5 + "com", "Enter an email address in the correct format"),
         ("ada@[127.0.0.1]", "Enter an email address in the correct format"),
         ("ada@example.com, eve@example.com", "Enter an email address in the correct format"),
         ("<ada@example.com>", "Enter an email address in the correct format"),
@@ -55,13 +64,12 @@ def test_an_address_that_cannot_be_written_to_is_refused_in_words(client, email,
 @pytest.mark.parametrize(
     ("email", "stored"),
     [
-        ("Ada.Lovelace+news@Example.COM", "Ada.Lovelace+news@Example.COM"),
-        ('"ada.lovelace"@example.com', '"ada.lovelace"@example.com'),
-        ('"ada,eve"@example.com', '"ada,eve"@example.com'),
+        ("Ada.Lovelace+news@Example.COM", "Ada.Lovelace+news@example.com"),
         ("  ada@example.com ", "ada@example.com"),
         ("ada@bücher.example", "ada@bücher.example"),
         ("ada@BÜCHER.example", "ada@bücher.example"),
         ("ada@xn--bcher-kva.example", "ada@bücher.example"),
+        ("ada@XN--BCHER-KVA.example", "ada@bücher.example"),
         ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
         ("o'hara@example.com", "o'hara@example.com"),
         ("a" * 64 + "@" + "b" * 63 + "." + "c" * 63 + "." + "d" * 57 + ".com", None),
@@ -107,6 +115,7 @@ def test_a_name_that_is_no_name_is_refused_in_words(client, name, words):
     [
         ("", ""),
         ("Ada\r\nBcc: eve@example.com", "Ada Bcc: eve@example.com"),
+        ("Ada\nByron\u2028King", "Ada Byron King"),
         ("שרה כהן", "שרה כהן"),
         ("Ada 🙂👩‍🔬", "Ada 🙂👩‍🔬"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
@@ -149,9 +158,9 @@ def test_another_encoding_is_a_bad_request(client, charset):
     assert Subscriber.objects.get().state == "pending"
 
 
-def test_ten_megabytes_are_a_bad_request(client):
+def test_ten_megabytes_are_refused(client):
     body = "email=ada%40example.com&name=" + "a" * 10_000_000
-    assert client.post(SIGN_UP, body, content_type="application/x-www-form-urlencoded").status_code == 400
+    assert client.post(SIGN_UP, body, content_type="application/x-www-form-urlencoded").status_code == 413
     assert not Subscriber.objects.exists()
 
 
@@ -235,6 +244,10 @@ def test_our_own_forms_are_taken_without_a_cookie(headers):
         ("/articles/\x00/", ""),
         ("/[", ""),
         ("//[", ""),
+        # The URL standard drops tabs and line ends, which turns these into the addresses of hosts.
+        ("/\t/[x", ""),
+        ("/\n/[a]b", ""),
+        ("/\t/evil.example/articles/", ""),
         ("/" + "a" * 5000 + "/", ""),
     ],
 )

@@ -8,6 +8,7 @@ from django.utils import timezone
 from clinic.models import Letter
 from newsletter import services, wording
 from newsletter.models import Consent, Subscriber
+from tests.appointments.steps import send as ask_for_an_appointment
 from tests.newsletter.steps import ADA, sign_up
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,31 @@ def test_tags_dots_and_case_are_one_mailbox(client):
     assert Letter.objects.count() == Subscriber.objects.count() == 3
     assert sign_up(client, "ada@example.org").status_code == 303
     assert Letter.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["a.da@gmail.com", "ada@googlemail.com", "ad.a+x@GoogleMail.com", "ADA@gmail.com"],
+        ["ada@bücher.example", "ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example", "ada@BÜCHER.example"],
+        ["ada@example.com", "ada@ｅｘａｍｐｌｅ.com", "ada@ⓔxample.com", "ada@EXAMPLE.com"],
+    ],
+)
+def test_spellings_of_a_domain_are_one_mailbox(client, spellings):
+    assert [sign_up(client, email).status_code for email in spellings] == [303] * 4
+    assert Letter.objects.count() == 3
+
+
+def test_requests_for_an_appointment_count_for_the_same_mailbox(client, practice):
+    for email in ("ada+1@example.com", "a.da@example.com"):
+        assert ask_for_an_appointment(client, email=email).status_code == 303
+    for _time in range(3):
+        assert sign_up(client).status_code == 303
+    assert ask_for_an_appointment(client, email=ADA).status_code == 303
+    to_ada = Letter.objects.exclude(to=practice.email).order_by("pk")
+    assert [letter.to for letter in to_ada] == ["ada+1@example.com", "a.da@example.com", ADA]
+    # No request is lost for want of a letter.
+    assert Letter.objects.filter(to=practice.email).count() == 3
 
 
 def test_the_next_day_there_is_a_letter_again():

@@ -20,7 +20,7 @@ AT_ONCE = 8
 
 @pytest.fixture
 def many_letters(monkeypatch):
-    monkeypatch.setattr(services, "TO_ONE_MAILBOX", Limit("newsletter.mailbox", 100, timedelta(days=1)))
+    monkeypatch.setattr(services, "LETTERS_TO_ONE_MAILBOX", Limit("letters.mailbox", 100, timedelta(days=1)))
 
 
 def all_at_once(act):

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.pages import KINDS, all_pages
+from tests.browser.test_journeys import new_address, open_the_letter, request_an_appointment, sign_up
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -44,6 +45,19 @@ def test_a_form_with_errors_satisfies_axe(open_page):
         page.locator("main form button[type=submit]").first.click()
         page.get_by_role("alert").wait_for()
         found += violations(page)
+    assert found == []
+
+
+def test_the_pages_after_a_form_satisfy_axe(open_page, staff):
+    page = open_page(360, color_scheme="dark")
+    email = new_address()
+    request_an_appointment(page, "Ada Ødegård", email)
+    found = violations(page)
+    sign_up(page, email)
+    page.goto(open_the_letter(staff(), email))
+    found += violations(page)
+    page.get_by_role("button", name="Put me on the list").click()
+    found += violations(page)
     assert found == []
 
 

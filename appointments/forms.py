@@ -11,6 +11,7 @@ from crispy_forms.layout import HTML, Div, Field, Fieldset, Hidden, Layout, Row,
 from django import forms
 from django.http import QueryDict
 from django.urls import reverse_lazy
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from appointments import choices, consent
@@ -190,6 +191,19 @@ class RequestForm(forms.Form):
             raise forms.ValidationError(
                 _("Your browser filled in a hidden field. We have emptied it: please send the form again.")
             )
+
+        if location := self.cleaned_data.get("location"):
+            self._refuse_closed_days(location)
+
+    def _refuse_closed_days(self, location: Location) -> None:
+        """The list of days holds those on which any location is open."""
+        open_days = OpenDays.at(self._now, location)
+        for name in (f"day_{number}" for number in DAYS):
+            day = self.cleaned_data.get(name)
+            if day and not open_days.is_open(day):
+                told = {"location": location.name, "day": date_format(day, "l, F j")}
+                words = _("%(location)s is closed on %(day)s. Choose another day or location.") % told
+                self.add_error(name, forms.ValidationError(words, code="closed"))
 
     @property
     def needs_a_second_look(self) -> bool:

@@ -31,6 +31,11 @@ def validate_no_web_address(value: str) -> None:
         raise ValidationError(_("Leave web addresses out of the name."), code="web_address")
 
 
+def without_accents(value: str) -> str:
+    """As somebody writes a name who has no such keys: Öztürk as Ozturk."""
+    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", value))
+
+
 def without_hidden(value: str) -> str:
     """Several lines of text: line breaks as \\n, and control characters, which nobody typed on purpose, left out."""
     lines = value.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -24,6 +25,18 @@ class ArticleForm(forms.ModelForm):
             "standfirst": forms.Textarea({"rows": 3}),
             "key_points": forms.Textarea({"rows": 3}),
         }
+
+    def clean(self) -> dict[str, Any]:
+        """To publish without a time is to publish now; without a category it cannot be done."""
+        super().clean()
+        given = self.cleaned_data
+        if given.get("status", self.instance.status) != Article.Status.PUBLISHED:
+            return given
+        if "published_at" in given and given["published_at"] is None:
+            given["published_at"] = timezone.now()
+        if "category" in given and given["category"] is None:
+            self.add_error("category", _("Choose a category: the journal lists what is published under one."))
+        return given
 
 
 @admin.register(Article)

@@ -100,7 +100,7 @@ class Article(models.Model):
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(
-        _("published"), null=True, blank=True, help_text=_("A time to come publishes it then, by itself.")
+        _("published"), null=True, blank=True, help_text=_("Empty: now. A later time publishes it then, by itself.")
     )
     reviewed_on = models.DateField(_("medically reviewed"), null=True, blank=True)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)

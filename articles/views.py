@@ -7,10 +7,12 @@ from django.views.decorators.http import require_safe
 
 from articles.models import Article
 from clinic.models import Testimonial, TreatmentCategory
+from clinic.pages import content_page
 
 PAGE_LENGTH = 9
 
 
+@content_page
 @require_safe
 def article_list(request: HttpRequest) -> HttpResponse:
     """All published articles, or with `?q=` those that hold every word of it."""
@@ -20,6 +22,7 @@ def article_list(request: HttpRequest) -> HttpResponse:
     return _page(request, found, {"query": query, "categories": _categories()})
 
 
+@content_page
 @require_safe
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     category = get_object_or_404(TreatmentCategory, slug=slug)
@@ -27,6 +30,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
     return _page(request, articles, {"category": category, "categories": _categories()})
 
 
+@content_page
 @require_safe
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """An article with what stands around it. Staff who may change it also see a draft."""

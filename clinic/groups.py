@@ -11,6 +11,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.letter": ["view", "resend"],
         "clinic.closure": ["view", "add", "change", "delete"],
         "clinic.location": ["view"],
+        "clinic.openinghours": ["view"],
         "clinic.provider": ["view"],
         "clinic.treatment": ["view"],
     },

@@ -64,6 +64,14 @@ settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storag
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def no_page_is_kept():
+    """Each test sees pages made for it."""
+    from clinic import page_cache
+
+    page_cache.forget_all()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart() -> None:
     # Else the processes of pytest-xdist, started next, would read the settings before this file has its say there.

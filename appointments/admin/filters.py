@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -13,21 +13,25 @@ from clinic.models import User
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """The queue opens with what is still to be done."""
+    """The queue opens with what is still to be done; a search looks among everything, unless a status is chosen."""
 
     title = _("status")
     parameter_name = "status"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*AppointmentRequest.Status.choices, ("all", _("all"))]
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        super().__init__(request, *args)
+        self.usual = "all" if request.GET.get(SEARCH_VAR, "").strip() else "open"
 
-    def value(self) -> str | None:
-        """None, which means open, for what is not in the list as well: anything may stand in an address."""
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("open")), *AppointmentRequest.Status.choices, ("all", _("all"))]
+
+    def value(self) -> str:
+        """The usual one also for what is not in the list: anything may stand in an address."""
         chosen = super().value()
-        return chosen if chosen in dict(self.lookup_choices) else None
+        return chosen if chosen in dict(self.lookup_choices) else self.usual
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for value, title in [(None, _("open")), *self.lookup_choices]:
+        for value, title in self.lookup_choices:
             yield {
                 "selected": self.value() == value,
                 "query_string": changelist.get_query_string({self.parameter_name: value}),
@@ -36,7 +40,7 @@ class StatusFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         requests, status = cast(RequestQuerySet, queryset), self.value()
-        if status is None:
+        if status == "open":
             return requests.open()
         return requests if status == "all" else requests.in_status(status)
 

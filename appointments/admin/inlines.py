@@ -2,8 +2,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db import models
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import AppointmentRequest, Note, PreferredTime
@@ -21,20 +19,16 @@ class PreferredTimeInline(admin.StackedInline):
 
 
 class NoteInline(admin.StackedInline):
-    """Notes are added to, never changed: those that stand there can only be read."""
+    """Room for one note more. Those that stand there are shown above: they are added to, never changed."""
 
     model = Note
-    fields = ["text", "written"]
-    readonly_fields = ["written"]
-    extra = 1
+    fields = ["text"]
+    extra = max_num = 1
+    verbose_name = _("new note")
     formfield_overrides = {models.TextField: {"widget": AdminTextareaWidget({"rows": 3})}}
 
-    @admin.display(description=_("written"))
-    def written(self, note: Note) -> str:
-        if note._state.adding:
-            return "–"
-        moment = date_format(timezone.localtime(note.created_at), "SHORT_DATETIME_FORMAT")
-        return f"{note.author}, {moment}" if note.author else moment
+    def has_view_permission(self, request: HttpRequest, obj: AppointmentRequest | None = None) -> bool:
+        return False
 
     def has_change_permission(self, request: HttpRequest, obj: AppointmentRequest | None = None) -> bool:
         return False

@@ -4,10 +4,11 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -30,28 +31,29 @@ MOST_AT_ONCE = 200
 class RequestAdmin(admin.ModelAdmin):
     """The queue. What a patient wrote is only read; staff add steps, a colleague in charge, and notes."""
 
-    list_display = ["reference", shown.patient, shown.age, "status", shown.asks_for, "channel", "assignee"]
+    list_display = ["reference", shown.patient, shown.call, shown.age, "status", shown.asks_for, "channel", "assignee"]
     list_display_links = ["reference", shown.patient]
     list_filter = [StatusFilter, AssigneeFilter, "location", "created_at"]
     list_per_page = 50
     show_full_result_count = False
+    save_on_top = True
     show_facets = admin.ShowFacets.NEVER
     search_fields = ["name"]  # shows the box; get_search_results does the search
-    search_help_text = _("A name, an email address, a phone number in any format, or a reference.")
+    search_help_text = _(
+        "A name, an email address, a phone number in any format, or a reference. It finds booked and closed ones too."
+    )
     actions = ["assign_to_me", "mark_contacted", "mark_booked", "close", "reopen"]
 
     class Media:
         css = {"print": ["css/request_print.css"]}
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Appointment requests"), **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> RequestQuerySet:
         return cast(RequestQuerySet, super().get_queryset(request)).for_queue()
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         """Of what waits the oldest first, of what is done the newest."""
-        waits = request.GET.get("status", "new") in {"new", "contacted"}
+        usual = "all" if request.GET.get(SEARCH_VAR, "").strip() else "open"
+        waits = request.GET.get("status", usual) in {"open", "new", "contacted"}
         return ["created_at", "pk"] if waits else ["-created_at", "-pk"]
 
     def get_search_results(
@@ -74,13 +76,19 @@ class RequestAdmin(admin.ModelAdmin):
             return [(_("Who is calling"), {"fields": CALLER}), (_("What they would like"), {"fields": WISH})]
         step = ["step"] if self.has_change_permission(request, obj) else []
         return [
-            (_("At the desk"), {"fields": ["status", *step, "assignee", shown.age, "due_on"]}),
+            (_("At the desk"), {"fields": ["status", *step, "assignee", shown.age, "due_on", shown.notes]}),
             (_("Patient"), {"fields": [shown.patient, shown.call, shown.write, "channel", "is_new_patient"]}),
             (
                 _("What they would like"),
                 {"fields": [shown.asks_for, shown.where, shown.with_whom, shown.days, "message"]},
             ),
-            (_("How it came"), {"fields": ["reference", "created_at", shown.came_by, shown.consent, shown.steps]}),
+            (
+                _("How it came"),
+                {
+                    "classes": ["collapse"],
+                    "fields": ["reference", "created_at", shown.came_by, shown.consent, shown.steps],
+                },
+            ),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AppointmentRequest | None = None) -> list[Any]:

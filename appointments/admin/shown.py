@@ -69,6 +69,16 @@ def days(request: AppointmentRequest) -> SafeString | str:
     return format_html_join(NEW_LINE, "{}", times) or str(_("any day"))
 
 
+@admin.display(description=_("notes"))
+def notes(request: AppointmentRequest) -> SafeString | str:
+    """The oldest first, each with its author and time."""
+    rows = (
+        (note.text, note.author or NOTHING, date_format(timezone.localtime(note.created_at), "DATETIME_FORMAT"))
+        for note in request.notes.select_related("author")[:100]
+    )
+    return format_html_join("", '<p class="note"><bdi>{}</bdi><span class="by">{}, {}</span></p>', rows) or NOTHING
+
+
 @admin.display(description=_("came by"))
 def came_by(request: AppointmentRequest) -> str:
     if request.taken_by is None:

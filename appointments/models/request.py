@@ -7,12 +7,19 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from appointments import phones, references
-from appointments.text import validate_no_web_address, validate_one_line
+from appointments.text import validate_no_web_address, validate_one_line, without_accents
 from clinic.models import Location, Provider, Treatment, TreatmentCategory, User
 
 
 class StatusRefused(Exception):
     """A request in this state cannot take that step; the message is for staff."""
+
+
+class WithoutAccents(models.Func):
+    """In PostgreSQL what `without_accents()` is in Python: letters and their marks taken apart, the marks left out."""
+
+    template = r"regexp_replace(normalize(%(expressions)s, NFD), '[\u0300-\u036f]', '', 'g')"
+    output_field = models.TextField()
 
 
 class RequestQuerySet(models.QuerySet["AppointmentRequest"]):
@@ -41,12 +48,12 @@ class RequestQuerySet(models.QuerySet["AppointmentRequest"]):
 
     def found_by(self, typed: str) -> "RequestQuerySet":
         """By a part of a name or an email address, by a phone number in any format, or by reference."""
-        found = models.Q(name__icontains=typed) | models.Q(email__icontains=typed)
+        found = models.Q(plain_name__icontains=without_accents(typed)) | models.Q(email__icontains=typed)
         if digits := phones.searchable_digits(typed):
             found |= models.Q(phone_e164__contains=digits)
         if reference := references.as_written(typed):
             found |= models.Q(reference=reference)
-        return self.filter(found)
+        return self.alias(plain_name=WithoutAccents("name")).filter(found)
 
 
 class AppointmentRequest(models.Model):

@@ -22,6 +22,12 @@ class ImageForm(forms.ModelForm):
         fields = ["title", "original", "alt", "is_decorative"]
         widgets = {"original": forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/avif"})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and (field := self.fields.get("original")):
+            field.label = _("Another file")
+            field.help_text = _("Choose one only to replace the picture. %(what)s") % {"what": field.help_text}
+
     def clean_original(self) -> Any:
         file = self.cleaned_data["original"]
         if isinstance(file, UploadedFile):
@@ -38,12 +44,14 @@ class ImageAdmin(FilesAdmin):
     """Staff upload a picture once and choose it elsewhere; pages show its renditions, never the file itself."""
 
     form = ImageForm
-    fields = ["title", "original", "alt", "is_decorative", "preview"]
     readonly_fields = ["preview"]
     list_display = ["thumbnail", "title", "alt", "state"]
     list_display_links = ["thumbnail", "title"]
     list_per_page = 40
     search_fields = ["title", "alt"]
+
+    def get_fields(self, request: HttpRequest, obj: Image | None = None) -> list[Any]:
+        return ["title", *(["preview"] if obj else []), "original", "alt", "is_decorative"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("renditions")

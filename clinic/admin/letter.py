@@ -16,6 +16,25 @@ from django.views.decorators.http import require_POST
 from clinic import letters
 from clinic.models import Letter
 
+# The names of the templates, in words for staff; a kind that is missing here shows as it is stored.
+KINDS = {
+    "appointments/letters/received": _("To a patient: we have your request"),
+    "appointments/letters/arrived": _("To the desk: a request has arrived"),
+    "newsletter/letters/confirm": _("Newsletter: please confirm"),
+    "newsletter/letters/already": _("Newsletter: you are on the list already"),
+}
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(KINDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Letter]) -> QuerySet[Letter]:
+        return queryset.filter(kind=self.value()) if self.value() in KINDS else queryset
+
 
 @admin.register(Letter)
 class LetterAdmin(admin.ModelAdmin):
@@ -23,7 +42,7 @@ class LetterAdmin(admin.ModelAdmin):
 
     list_display = ["created_at", "to", "subject", "state", "attempts", "sent_at"]
     list_display_links = ["created_at", "to", "subject"]
-    list_filter = ["state", "kind", "created_at"]
+    list_filter = ["state", KindFilter, "created_at"]
     search_fields = ["to", "subject"]
     date_hierarchy = "created_at"
     actions = ["send_again"]
@@ -31,8 +50,12 @@ class LetterAdmin(admin.ModelAdmin):
     fieldsets = [
         (None, {"fields": ["to", "reply_to", "subject", "body"]}),
         (_("Sending"), {"fields": ["state", "attempts", "error", "next_attempt_at", "sent_at"]}),
-        (_("About this letter"), {"fields": ["kind", "language", "created_at"]}),
+        (_("About this letter"), {"fields": ["what_it_is", "language", "created_at"]}),
     ]
+
+    @admin.display(description=_("kind"))
+    def what_it_is(self, letter: Letter) -> str:
+        return str(KINDS.get(letter.kind, letter.kind))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,6 +1,9 @@
+from datetime import time
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import TimeField
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.urls import reverse
@@ -35,16 +38,28 @@ class PracticeAdmin(FilesAdmin):
         return super().changelist_view(request, extra_context)
 
 
+class ClockField(forms.TimeField):
+    """A time as people here write it: 9am, 9:00 AM, 9 a.m., 17:30."""
+
+    widget = forms.TimeInput(format="%I:%M %p", attrs={"size": 9})
+    input_formats = ["%I:%M %p", "%I:%M%p", "%I %p", "%I%p", "%H:%M", "%H:%M:%S"]
+    default_error_messages = {"invalid": _("Enter a time like 9:00 AM.")}
+
+    def to_python(self, value: Any) -> time | None:
+        return super().to_python(value.replace(".", "") if isinstance(value, str) else value)
+
+
 class OpeningHoursInline(admin.TabularInline):
     model = OpeningHours
     extra = 0
+    formfield_overrides = {TimeField: {"form_class": ClockField, "widget": ClockField.widget}}
     verbose_name_plural = _("opening hours: one line for each span of a day, two lines where there is a break")
 
 
 class ClosureInline(admin.TabularInline):
     model = Closure
     extra = 0
-    verbose_name_plural = _("closures of this location")
+    verbose_name_plural = _("closures of this location; those of the whole practice are listed under Closures")
 
 
 @admin.register(Location)

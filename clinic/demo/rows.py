@@ -6,11 +6,11 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
-from clinic.models import DemoRow, RateLimit, User, WorkerHeartbeat
+from clinic.models import ContentVersion, DemoRow, RateLimit, User, WorkerHeartbeat
 
 APPS = ("clinic", "articles", "appointments", "newsletter")
 # Who runs the site and what the machine notes for itself: there before the first content.
-BOOKKEEPING = (DemoRow, RateLimit, User, WorkerHeartbeat)
+BOOKKEEPING = (ContentVersion, DemoRow, RateLimit, User, WorkerHeartbeat)
 
 Rows = dict[type[models.Model], set[int]]
 

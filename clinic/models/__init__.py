@@ -1,3 +1,4 @@
+from clinic.models.content_version import ContentVersion
 from clinic.models.demo import DemoRow
 from clinic.models.image import Image, Rendition
 from clinic.models.letter import Letter
@@ -15,6 +16,7 @@ from clinic.models.worker import WorkerHeartbeat
 
 __all__ = [
     "Closure",
+    "ContentVersion",
     "DemoRow",
     "Image",
     "Letter",

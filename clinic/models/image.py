@@ -34,7 +34,13 @@ class Image(models.Model):
     """A picture as it was uploaded, kept private. Pages show its renditions."""
 
     title = models.CharField(_("title"), max_length=120, help_text=_("For staff, to find it again."))
-    original = models.FileField(_("file"), upload_to="originals/%Y/%m", storage=private_storage, max_length=200)
+    original = models.FileField(
+        _("file"),
+        upload_to="originals/%Y/%m",
+        storage=private_storage,
+        max_length=200,
+        help_text=_("JPEG, PNG, WebP or AVIF, at most 30 MB."),
+    )
     alt = models.CharField(
         _("text alternative"),
         max_length=250,
@@ -70,6 +76,8 @@ class Image(models.Model):
     def clean(self) -> None:
         if self.is_decorative and self.alt:
             raise ValidationError({"alt": _("A decorative picture has no text alternative. Clear one of the two.")})
+        if not self.is_decorative and not self.alt:
+            raise ValidationError({"alt": _("Describe the picture, or mark it as decorative.")})
 
     @cached_property
     def _renditions(self) -> Sequence["Rendition"]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.image import Image
-from clinic.models.practice import Address, Practice, validate_time_zone
+from clinic.models.practice import Address, Practice, validate_phone, validate_time_zone
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
@@ -24,7 +24,13 @@ class LocationQuerySet(models.QuerySet["Location"]):
 class Location(Address):
     name = models.CharField(_("name"), max_length=80)
     slug = models.SlugField(_("address on the site"), unique=True)
-    phone = models.CharField(_("phone"), max_length=40, blank=True, help_text=_("Empty: the practice's own."))
+    phone = models.CharField(
+        _("phone"),
+        max_length=40,
+        blank=True,
+        validators=[validate_phone],
+        help_text=_("Empty: the practice's own."),
+    )
     time_zone = models.CharField(
         _("time zone"),
         max_length=40,
@@ -37,7 +43,7 @@ class Location(Address):
     picture = models.ForeignKey(
         Image, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("picture")
     )
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_active = models.BooleanField(_("on the site"), default=True)
 
     objects = LocationQuerySet.as_manager()
@@ -76,10 +82,15 @@ class Location(Address):
 
     @property
     def hours_lines(self) -> list[str]:
-        """“Mon to Fri 8:30 a.m.–5 p.m.”: neighbouring days with the same hours share a line."""
+        """“Mon to Fri 8:30 a.m.–5 p.m.”: neighbouring days with the same hours share a line.
+
+        It breaks only between the days and the hours, and between two spans.
+        """
         return [
-            f"{_days(days)} {hours}"
-            for hours, days in _runs((day, ", ".join(map(str, spans))) for day, spans in self.week)
+            f"{_unbroken(_days(days))} {hours}"
+            for hours, days in _runs(
+                (day, ", ".join(_unbroken(str(span)) for span in spans)) for day, spans in self.week
+            )
             if hours
         ]
 
@@ -101,6 +112,11 @@ def _minutes(clock: time) -> int:
 def _runs(days: Iterator[tuple[int, str]]) -> Iterator[tuple[str, list[int]]]:
     for hours, group in groupby(days, key=lambda pair: pair[1]):
         yield hours, [day for day, _hours in group]
+
+
+def _unbroken(words: str) -> str:
+    """The same words in one line, however narrow the column: a line may end after a dash, unless it is joined."""
+    return words.replace(" ", "\N{NO-BREAK SPACE}").replace("–", "\N{WORD JOINER}–\N{WORD JOINER}")
 
 
 def _days(days: list[int]) -> str:

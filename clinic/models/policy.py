@@ -25,7 +25,7 @@ class Policy(models.Model):
     slug = models.SlugField(_("address on the site"), unique=True)
     body = RichTextField(_("text"))
     updated_on = models.DateField(_("last changed"))
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_published = models.BooleanField(_("on the site"), default=True)
 
     objects = PolicyQuerySet.as_manager()

@@ -1,3 +1,4 @@
+import re
 import zoneinfo
 
 from django.core.exceptions import ValidationError
@@ -12,6 +13,12 @@ from clinic.models.image import Image
 def validate_time_zone(value: str) -> None:
     if value not in zoneinfo.available_timezones():
         raise ValidationError(_("Choose a time zone by its IANA name, like America/New_York."))
+
+
+def validate_phone(value: str) -> None:
+    """Every page links to it as `tel:`, so it holds digits and the marks between them, and no words."""
+    if not re.fullmatch(r"[0-9 +()./-]*", value) or not 7 <= len(re.findall("[0-9]", value)) <= 15:
+        raise ValidationError(_("Enter a phone number, like 704-555-0142 or +44 20 7946 0018."))
 
 
 class Address(models.Model):
@@ -44,7 +51,7 @@ class Practice(Address):
         _("opening line"), max_length=80, blank=True, help_text=_("The large line at the top of the home page.")
     )
     lead = models.TextField(_("lead"), max_length=300, blank=True, help_text=_("One or two sentences below that line."))
-    phone = models.CharField(_("phone"), max_length=40)
+    phone = models.CharField(_("phone"), max_length=40, validators=[validate_phone])
     email = models.EmailField(_("email"), help_text=_("Requests from patients are announced here."))
     country = models.CharField(_("country"), max_length=60, blank=True)
     time_zone = models.CharField(

@@ -25,7 +25,7 @@ class Provider(models.Model):
     biography = RichTextField(_("about"), blank=True)
     photo = models.ForeignKey(Image, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("photo"))
     locations = models.ManyToManyField(Location, blank=True, related_name="providers", verbose_name=_("locations"))
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_active = models.BooleanField(_("on the site"), default=True)
 
     objects = ProviderQuerySet.as_manager()

@@ -46,7 +46,7 @@ class Testimonial(models.Model):
     )
     transcript = models.TextField(_("transcript"), blank=True)
     by_physician = models.BooleanField(_("spoken by a physician"), default=False)
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_published = models.BooleanField(_("on the site"), default=True)
 
     objects = TestimonialQuerySet.as_manager()

@@ -13,11 +13,11 @@ class TreatmentCategory(models.Model):
     name = models.CharField(_("name"), max_length=60)
     slug = models.SlugField(_("address on the site"), unique=True)
     summary = models.TextField(_("summary"), max_length=300, blank=True)
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
 
     class Meta:
-        verbose_name = _("category")
-        verbose_name_plural = _("categories")
+        verbose_name = _("treatment category")
+        verbose_name_plural = _("treatment categories")
         ordering = ["position", "name"]
 
     def __str__(self) -> str:
@@ -48,12 +48,12 @@ class Treatment(models.Model):
     downtime = models.CharField(_("downtime"), max_length=120, blank=True)
     results_last = models.CharField(_("results last"), max_length=120, blank=True)
     performed_by = models.ManyToManyField(
-        Provider, blank=True, related_name="treatments", verbose_name=_("who performs it")
+        Provider, blank=True, related_name="treatments", verbose_name=_("people who perform it")
     )
     picture = models.ForeignKey(
         Image, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("picture")
     )
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_published = models.BooleanField(_("on the site"), default=True)
 
     objects = TreatmentQuerySet.as_manager()

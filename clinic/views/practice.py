@@ -21,8 +21,10 @@ from clinic.models import (
     Treatment,
     TreatmentCategory,
 )
+from clinic.pages import content_page
 
 
+@content_page
 @require_safe
 def treatments(request: HttpRequest) -> HttpResponse:
     shown = Prefetch("treatments", Treatment.objects.shown(), to_attr="shown")
@@ -31,6 +33,7 @@ def treatments(request: HttpRequest) -> HttpResponse:
     return render(request, "practice/treatments.html", context)
 
 
+@content_page
 @require_safe
 def treatment(request: HttpRequest, slug: str) -> HttpResponse:
     now = timezone.now()
@@ -45,11 +48,13 @@ def treatment(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "practice/treatment.html", context)
 
 
+@content_page
 @require_safe
 def team(request: HttpRequest) -> HttpResponse:
     return render(request, "practice/team.html", {"providers": Provider.objects.shown()[:100]})
 
 
+@content_page
 @require_safe
 def provider(request: HttpRequest, slug: str) -> HttpResponse:
     provider = get_object_or_404(Provider.objects.shown(), slug=slug)
@@ -62,12 +67,14 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "practice/provider.html", context)
 
 
+@content_page
 @require_safe
 def location_list(request: HttpRequest) -> HttpResponse:
     locations = _with_closures(Location.objects.shown()[:50], timezone.now())
     return render(request, "practice/locations.html", {"locations": locations})
 
 
+@content_page
 @require_safe
 def location(request: HttpRequest, slug: str) -> HttpResponse:
     location = get_object_or_404(
@@ -82,6 +89,7 @@ def location(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "practice/location.html", context)
 
 
+@content_page
 @require_safe
 def offers(request: HttpRequest) -> HttpResponse:
     current = Offer.objects.current(timezone.now()).select_related("picture")
@@ -89,11 +97,13 @@ def offers(request: HttpRequest) -> HttpResponse:
     return render(request, "practice/offers.html", context)
 
 
+@content_page
 @require_safe
 def policy(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "practice/policy.html", {"policy": get_object_or_404(Policy.objects.shown(), slug=slug)})
 
 
+@content_page
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
@@ -117,5 +127,8 @@ def _with_closures(locations: Iterable[Location], now: datetime) -> list[Locatio
     for location in locations:
         if practice is not None and not location.time_zone:
             location.zone = practice.zone  # asked for once, not by each of them
-        location.coming = [closure for closure in closures if closure.location_id in {None, location.pk}]  # type: ignore[attr-defined] # for the template
+        today = now.astimezone(location.zone).date()
+        location.coming = [  # type: ignore[attr-defined] # for the template
+            closure for closure in closures if closure.location_id in {None, location.pk} and closure.ends_on >= today
+        ]
     return locations

@@ -180,3 +180,17 @@ def test_another_method_is_refused(client, practice, method):
 def test_looking_at_the_form_writes_nothing(client, practice):
     client.get(FORM)
     assert (AppointmentRequest.objects.count(), Letter.objects.count(), MailLink.objects.count()) == (0, 0, 0)
+
+
+def test_neither_the_form_nor_its_confirmation_leads_to_a_new_form(client, practice):
+    """One tap on it would throw away what was typed. The list of all pages at the foot stays."""
+    form, confirmation = client.get(FORM), client.get(send(client)["Location"])
+    assert [page.content.decode().count(f'href="{FORM}"') for page in (form, confirmation)] == [1, 1]
+    assert [b"call-bar" in page.content for page in (form, confirmation)] == [False, False]
+    assert '<a class="button quiet" href="/">Back to the site</a>' in confirmation.content.decode()
+
+
+def test_what_is_chosen_already_is_not_called_optional(client, practice):
+    text = words(client.get(FORM))
+    assert "How shall we answer you? Phone call" in text
+    assert "Have you been with us before? (optional)" in text

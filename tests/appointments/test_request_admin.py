@@ -1,5 +1,6 @@
 """The front desk works through the queue."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -94,6 +95,7 @@ def test_it_opens_with_what_is_to_be_done_the_longest_waiting_first(desk):
     factories.make_request(status="booked", reference="R-4444-44")
     factories.make_request(status="closed", created_at=late.created_at + timedelta(days=1), reference="R-5555-55")
     assert references(desk.get(QUEUE)) == ["R-3333-33", "R-2222-22"]
+    assert references(desk.get(QUEUE + "?status=open")) == ["R-3333-33", "R-2222-22"]
     assert references(desk.get(QUEUE + "?status=new")) == ["R-2222-22"]
     assert references(desk.get(QUEUE + "?status=all")) == ["R-5555-55", "R-2222-22", "R-4444-44", "R-3333-33"]
 
@@ -159,6 +161,33 @@ def test_a_request_is_found_by_name_mail_reference_and_phone_in_any_format(desk,
     )
     factories.make_request(name="Ben Other", email="ben@example.com", phone="(212) 555-0199", reference="R-2222-22")
     assert references(desk.get(QUEUE, {"q": typed})) == ["R-7K3M-9Q"]
+
+
+@pytest.mark.parametrize("status", ["contacted", "booked", "closed"])
+@pytest.mark.parametrize("typed", ["(704) 555-0142", "ann pat", "R-2222-22"])
+def test_a_search_finds_what_is_done_as_well_the_newest_first(desk, status, typed):
+    factories.make_request(status=status, phone_e164="+17045550142", reference="R-2222-22")
+    factories.make_request(name="Ben Other", reference="R-3333-33")
+    response = desk.get(QUEUE, {"q": typed})
+    assert references(response) == ["R-2222-22"]
+    shown = response.context["cl"]
+    assert [choice["display"] for choice in shown.filter_specs[0].choices(shown) if choice["selected"]] == ["all"]
+
+
+def test_a_search_can_be_narrowed_to_what_is_open(desk):
+    factories.make_request(status="booked", reference="R-2222-22")
+    factories.make_request(status="contacted", reference="R-3333-33")
+    factories.make_request(reference="R-4444-44", created_at=factories.NOON + timedelta(hours=1))
+    assert references(desk.get(QUEUE, {"q": "ann"})) == ["R-4444-44", "R-3333-33", "R-2222-22"]
+    assert references(desk.get(QUEUE, {"q": "ann", "status": "open"})) == ["R-3333-33", "R-4444-44"]
+    assert references(desk.get(QUEUE, {"q": " "})) == ["R-3333-33", "R-4444-44"]
+
+
+@pytest.mark.parametrize("typed", ["ozturk", "Öztürk", "O\u0308ZTU\u0308RK", "ren"])
+def test_a_name_is_found_with_and_without_its_accents(desk, typed):
+    factories.make_request(name="Renée Öztürk", reference="R-2222-22")
+    factories.make_request(name="Ann Otter", email="otter@example.com")
+    assert references(desk.get(QUEUE, {"q": typed})) == ["R-2222-22"]
 
 
 def test_a_number_from_abroad_is_found_as_it_is_dialled_there(desk):
@@ -280,6 +309,31 @@ def test_a_note_keeps_its_author_and_cannot_be_changed(desk):
     desk.post(page(asked), {"step": "", "assignee": "", **changed})
     note.refresh_from_db()
     assert note.text == "Called, left a message"
+
+
+def test_a_note_stands_with_its_author_and_there_is_room_for_one_more(desk):
+    asked, fred = factories.make_request(), factories.User.objects.get(username="fred")
+    asked.notes.create(text="Called, <b>left</b> a message", author=fred, created_at=factories.NOON)
+    asked.notes.create(text="From before fred", author=None, created_at=factories.NOON)
+    response = desk.get(page(asked))
+    text = words(response)
+    assert "Called, <b>left</b> a message fred, March 2, 2026, 7 a.m." in text
+    assert "From before fred –, March 2, 2026, 7 a.m." in text
+    forms = response.context["inline_admin_formsets"][0].formset
+    assert [form.instance.pk for form in forms] == [None]
+    assert "written" not in text
+
+
+def test_the_page_is_headed_by_the_patient_and_the_browsers_history_is_not(desk):
+    text = desk.get(page(factories.make_request(name="Ann <Patient>", reference="R-2222-22"))).content.decode()
+    assert "<h1><bdi>Ann &lt;Patient&gt;</bdi></h1>" in text
+    title = re.search("<title>(.*?)</title>", text, re.DOTALL)[1]
+    assert ("R-2222-22" in title, "Ann" in title) == (True, False)
+
+
+def test_the_queue_shows_the_number_to_call(desk):
+    factories.make_request(phone="(704) 555-0142", phone_e164="+17045550142")
+    assert '<a href="tel:+17045550142"><bdi>(704) 555-0142</bdi></a>' in desk.get(QUEUE).content.decode()
 
 
 def test_its_page_calls_and_writes_with_one_click(desk):

@@ -1,10 +1,14 @@
 """What is typed into the form wrongly, or with ill intent."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from appointments.models import AppointmentRequest
-from clinic.models import Letter
+from clinic.models import Closure, Letter
 from tests import factories
 from tests.appointments.steps import FORM, filled_in, hidden_stamp, send, stamp, summary, words
 
@@ -217,3 +221,49 @@ def test_a_filled_honeypot_stores_nothing_and_says_so(client, practice):
     assert AppointmentRequest.objects.count() == Letter.objects.count() == 0
     # A person whose browser did it only has to send the page that came back.
     assert send(client, website="", stamp=hidden_stamp(response)).status_code == 303
+
+
+# A day on which another location is open
+
+
+def next_day(weekday):
+    """At least a week ahead, 0 is Monday."""
+    day = timezone.localdate() + timedelta(days=7)
+    return day + timedelta(days=(weekday - day.weekday()) % 7)
+
+
+@pytest.fixture
+def two_houses(practice):
+    nine, five = factories.time(9), factories.time(17)
+    week = factories.make_location(name="SouthPark", hours=[(day, nine, five) for day in range(5)])
+    weekend = factories.make_location(name="Uptown", hours=[(5, nine, five)])
+    return week, weekend
+
+
+def test_a_day_on_which_the_chosen_location_is_closed_is_refused_at_its_field(client, two_houses):
+    week, _weekend = two_houses
+    monday, saturday = next_day(0), next_day(5)
+    response = send(client, location=week.slug, day_1=monday.isoformat(), day_2=saturday.isoformat())
+    shown = date_format(saturday, "l, F j")
+    assert shown.startswith("Saturday, ")
+    said = f"SouthPark is closed on {shown}. Choose another day or location."
+    assert (response.status_code, summary(response)) == (422, [(said, "id_day_2")])
+    assert AppointmentRequest.objects.count() == 0
+
+
+def test_the_same_day_is_taken_where_it_is_open_and_where_any_location_will_do(client, two_houses):
+    _week, weekend = two_houses
+    saturday = next_day(5).isoformat()
+    assert send(client, location=weekend.slug, day_1=saturday).status_code == 303
+    assert send(client, email="ben@example.com", day_1=saturday).status_code == 303
+
+
+def test_a_closure_of_the_chosen_location_alone_is_one_too(client, two_houses):
+    week, weekend = two_houses
+    monday = next_day(0)
+    Closure.objects.create(location=week, starts_on=monday, ends_on=monday)
+    response = send(client, location=week.slug, day_1=monday.isoformat())
+    said = f"SouthPark is closed on {date_format(monday, 'l, F j')}. Choose another day or location."
+    assert summary(response) == [(said, "id_day_1")]
+    Closure.objects.update(location=weekend)
+    assert send(client, location=week.slug, day_1=monday.isoformat()).status_code == 303

@@ -374,8 +374,37 @@ def test_publishing_without_a_category_says_what_is_missing(client, db):
 
     response = client.post("/admin/articles/article/add/", form)
 
-    assert "To publish it, choose a category and the time of publication." in response.content.decode()
+    said = "Choose a category: the journal lists what is published under one."
+    assert dict(response.context["adminform"].form.errors) == {"category": [said]}
     assert Article.objects.count() == 0
+
+
+def publish(client, **fields):
+    client.force_login(editor())
+    form = {"title": "A", "slug": "a", "status": "published", "body": "<p>A</p>", "category": make_category().pk}
+    assert client.post("/admin/articles/article/add/", {**form, **fields}).status_code == 302
+    return Article.objects.get()
+
+
+def test_publishing_without_a_time_publishes_now(client, db):
+    before = timezone.now()
+
+    article = publish(client)
+
+    assert before <= article.published_at <= timezone.now()
+    assert client.get("/articles/a/").status_code == 200
+
+
+def test_publishing_at_a_later_time_waits_for_it(client, db):
+    article = publish(client, published_at_0="2999-01-01", published_at_1="12:00")
+
+    assert (article.published_at.year, client.get("/articles/").context["page"].object_list.count()) == (2999, 0)
+
+
+def test_a_draft_without_a_time_gets_none(client, db):
+    article = publish(client, status="draft", category="")
+
+    assert (article.status, article.published_at) == ("draft", None)
 
 
 # Feed

@@ -177,6 +177,16 @@ def test_the_menu_of_a_phone_opens_without_javascript(open_page):
     assert page.get_by_role("heading", level=1).inner_text() == "Treatments"
 
 
+def test_escape_closes_the_menu_and_gives_the_focus_back(open_page):
+    page = open_page(360)
+    page.goto("/")
+    page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("link", name="Treatments", exact=True).first.focus()
+    page.keyboard.press("Escape")
+    assert page.locator(".site-menu").evaluate("menu => menu.open") is False
+    assert page.evaluate("document.activeElement.textContent") == "Menu"
+
+
 def test_the_bar_on_a_phone_calls_shows_the_way_and_books(open_page):
     page = open_page(360)
     page.goto("/")

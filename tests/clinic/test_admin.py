@@ -1,10 +1,11 @@
 """The staff's side: shut to everybody else, each group sees its own part, and a stranger to Django can work in it."""
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
@@ -12,9 +13,11 @@ from django.core.files.storage import default_storage, storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django_tasks_db.models import DBTaskResult
 
 from clinic import dashboard, groups, mail_links, worker
+from clinic.admin.letter import KINDS
 from clinic.admin.rich_text import EDITOR_STYLE
 from clinic.mail_links import Link
 from clinic.models import Image, Letter, MailLink, Practice, Testimonial, Treatment
@@ -376,6 +379,14 @@ def test_a_form_for_a_picture_that_lacks_something_says_what(client, db, fields,
     assert message in response.content.decode()
 
 
+def test_the_error_of_a_picture_without_words_stands_at_its_field(client, db):
+    signed_in(client, editor())
+
+    errors = upload(client).context["adminform"].form.errors
+
+    assert dict(errors) == {"alt": ["Describe the picture, or mark it as decorative."]}
+
+
 def test_what_is_no_picture_is_refused_at_its_field(client, db):
     signed_in(client, editor())
 
@@ -628,6 +639,25 @@ def test_without_a_mail_server_sending_again_says_why_not(client, db):
     assert "There is no mail server: EMAIL_URL is not set." in response.content.decode()
 
 
+def test_letters_are_narrowed_to_a_kind_by_its_name(client, db):
+    newsletter = make_letter(kind="newsletter/letters/confirm")
+    make_letter(kind="appointments/letters/arrived")
+    signed_in(client, front_desk())
+
+    narrowed = client.get("/admin/clinic/letter/", {"kind": "newsletter/letters/confirm"}).context["cl"]
+    text = client.get(f"/admin/clinic/letter/{newsletter.pk}/change/").content.decode()
+
+    assert list(narrowed.result_list) == [newsletter]
+    assert "Newsletter: please confirm" in text
+    assert "newsletter/letters" not in text
+
+
+def test_every_kind_of_letter_has_a_name():
+    templates = Path(settings.BASE_DIR, "templates")
+    kinds = {str(path.relative_to(templates).with_suffix("")) for path in templates.glob("*/letters/*.txt")}
+    assert set(KINDS) == kinds - {"newsletter/letters/signature"}  # a part of the others
+
+
 # The practice
 
 
@@ -639,21 +669,156 @@ def test_there_is_one_practice_and_its_list_leads_to_it(client, furnished):
     assert client.post("/admin/clinic/practice/1/delete/", {"post": "yes"}).status_code == 403
 
 
+MONDAY = {
+    **{"name": "Elmford", "slug": "elmford", "street": "1 Elm Street", "city": "Elmford", "position": "0"},
+    **{"is_active": "on", "hours-TOTAL_FORMS": "1", "hours-INITIAL_FORMS": "0"},
+    **{"hours-0-weekday": "0", "hours-0-opens": "09:00", "hours-0-closes": "17:00"},
+    **{"closures-TOTAL_FORMS": "0", "closures-INITIAL_FORMS": "0"},
+}
+
+
 def test_opening_hours_are_edited_with_their_location(client, db):
     location = make_location(hours=[])
     signed_in(client, manager())
-    form = {
-        **{"name": "Elmford", "slug": "elmford", "street": "1 Elm Street", "city": "Elmford", "position": "0"},
-        **{"is_active": "on", "hours-TOTAL_FORMS": "1", "hours-INITIAL_FORMS": "0"},
-        **{"hours-0-weekday": "0", "hours-0-opens": "09:00", "hours-0-closes": "17:00"},
-        **{"closures-TOTAL_FORMS": "0", "closures-INITIAL_FORMS": "0"},
-    }
 
-    wrong = client.post(f"/admin/clinic/location/{location.pk}/change/", {**form, "hours-0-closes": "08:00"})
-    right = client.post(f"/admin/clinic/location/{location.pk}/change/", form)
+    wrong = client.post(f"/admin/clinic/location/{location.pk}/change/", {**MONDAY, "hours-0-closes": "08:00"})
+    right = client.post(f"/admin/clinic/location/{location.pk}/change/", MONDAY)
 
     assert (wrong.status_code, right.status_code) == (200, 302)
     assert [str(span) for _day, spans in type(location).objects.get().week for span in spans] == ["9 a.m.–5 p.m."]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_read_as"),
+    [
+        *[("9am", time(9)), ("9 AM", time(9)), ("9:00 AM", time(9)), ("9:30am", time(9, 30)), ("9 a.m.", time(9))],
+        *[("12 pm", time(12)), ("09:00", time(9)), ("09:00:00", time(9)), (" 13:45 ", time(13, 45))],
+    ],
+)
+def test_a_time_of_the_opening_hours_is_taken_as_people_write_it(client, db, typed, is_read_as):
+    location = make_location(hours=[])
+    signed_in(client, manager())
+
+    response = client.post(f"/admin/clinic/location/{location.pk}/change/", {**MONDAY, "hours-0-opens": typed})
+
+    assert (response.status_code, location.hours.get().opens) == (302, is_read_as)
+
+
+@pytest.mark.parametrize("typed", ["nine", "25:00", "13 pm", "9.30.5", "٩"])
+def test_what_is_no_time_is_refused_in_words(client, db, typed):
+    location = make_location(hours=[])
+    signed_in(client, manager())
+
+    response = client.post(f"/admin/clinic/location/{location.pk}/change/", {**MONDAY, "hours-0-opens": typed})
+
+    (hours, _closures) = response.context["inline_admin_formsets"]
+    assert hours.formset.errors == [{"opens": ["Enter a time like 9:00 AM."]}]
+    assert location.hours.count() == 0
+
+
+def test_a_time_stands_in_the_form_as_it_may_be_typed(client, db):
+    location = make_location(hours=[(0, time(8, 30), time(17))])
+
+    text = signed_in(client, manager()).get(f"/admin/clinic/location/{location.pk}/change/").content.decode()
+
+    assert re.findall(r'name="hours-0-(opens|closes)" value="([^"]*)"', text) == [
+        ("opens", "08:30 AM"),
+        ("closes", "05:00 PM"),
+    ]
+
+
+def test_the_front_desk_reads_the_opening_hours_and_changes_none(client, db):
+    location = make_location(hours=[(0, time(8, 30), time(17))])
+    signed_in(client, front_desk())
+    path = f"/admin/clinic/location/{location.pk}/change/"
+
+    text = client.get(path).content.decode()
+    refused = client.post(path, {**MONDAY, "hours-0-opens": "10:00"})
+
+    assert "8:30 a.m." in text
+    assert 'name="hours-0-opens"' not in text
+    assert (refused.status_code, location.hours.get().opens) == (403, time(8, 30))
+
+
+@pytest.mark.parametrize("phone", ["704-555-0142", "+1 704 555 0142", "(704) 555-0142", "020/7946 0018"])
+def test_a_phone_number_of_the_practice_is_taken_as_it_is_written(db, phone):
+    make_practice(phone=phone).full_clean()
+    make_location(phone=phone).full_clean()
+
+
+@pytest.mark.parametrize("phone", ["call us", "555", "704-555-0142 ext. 5", "704-555-014x", "1" * 16, "٧٠٤٥٥٥٠١٤٢"])
+def test_a_phone_number_that_nobody_can_dial_is_refused_at_its_field(client, db, phone):
+    location = make_location(hours=[])
+    signed_in(client, manager())
+
+    response = client.post(
+        f"/admin/clinic/location/{location.pk}/change/", {**MONDAY, "hours-TOTAL_FORMS": "0", "phone": phone}
+    )
+
+    said = "Enter a phone number, like 704-555-0142 or +44 20 7946 0018."
+    assert dict(response.context["adminform"].form.errors) == {"phone": [said]}
+
+
+# Colleagues
+
+
+def new_colleague(client, **fields):
+    """Sends the form as it opens, filled in by a person."""
+    shown = client.get("/admin/clinic/user/add/").context["adminform"].form
+    ticked = {name: "on" for name in ("is_staff", "is_superuser") if shown[name].value()}
+    typed = {"username": "nina", "password1": PASSWORD, "password2": PASSWORD, **ticked, **fields}
+    return client.post("/admin/clinic/user/add/", typed)
+
+
+def test_a_colleague_who_was_put_in_a_group_at_the_desk_can_sign_in(client, db):
+    signed_in(client, manager())
+
+    response = new_colleague(client, groups=[Group.objects.get(name="Front desk").pk])
+
+    assert response.status_code == 302
+    client.logout()
+    entered = client.post("/admin/login/?next=/admin/", {"username": "nina", "password": PASSWORD}, follow=True)
+    assert (entered.redirect_chain, entered.status_code) == ([("/admin/", 302)], 200)
+    assert client.get("/admin/appointments/appointmentrequest/").status_code == 200
+    assert client.get("/admin/clinic/user/").status_code == 403
+
+
+def test_the_forms_of_a_colleague_ask_for_what_a_manager_knows(client, db):
+    signed_in(client, manager())
+
+    new = client.get("/admin/clinic/user/add/").context["adminform"].form
+    known = client.get(f"/admin/clinic/user/{front_desk().pk}/change/").context["adminform"].form
+
+    person = ["username", "first_name", "last_name", "email"]
+    assert sorted(new.fields) == sorted([*person, "password1", "password2", "is_staff", "groups", "is_superuser"])
+    assert sorted(known.fields) == sorted([*person, "password", "is_active", "is_staff", "groups", "is_superuser"])
+
+
+def test_who_has_left_cannot_sign_in(client, db):
+    fred = front_desk()
+    signed_in(client, manager())
+    form = {"username": "fred", "is_staff": "on", "groups": [group.pk for group in fred.groups.all()]}
+
+    assert client.post(f"/admin/clinic/user/{fred.pk}/change/", form).status_code == 302
+
+    client.logout()
+    client.post("/admin/login/", {"username": "fred", "password": PASSWORD})
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_list_is_called_what_it_lists(client, furnished):
+    signed_in(client, manager())
+    headings = {
+        model._meta.label: re.findall(r"<h1>(.*?)</h1>", client.get(page(model, "changelist")).content.decode())
+        for model in registered()
+        if model is not Practice
+    }
+    assert headings == {
+        model._meta.label: [capfirst(model._meta.verbose_name_plural)]
+        for model in registered()
+        if model is not Practice
+    }
+    assert headings["clinic.TreatmentCategory"] == ["Treatment categories"]
 
 
 def test_a_treatment_is_saved_clean(client, db):

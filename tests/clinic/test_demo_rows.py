@@ -77,7 +77,7 @@ def test_removal_keeps_what_staff_made(small_demo):
     own = TreatmentCategory.objects.create(name="Hair", slug="hair")
     result = removal.remove()
     assert result.kept == []
-    assert result.removed == {"categories": 1, "treatments": 1, "locations": 1}
+    assert result.removed == {"treatment categories": 1, "treatments": 1, "locations": 1}
     assert list(TreatmentCategory.objects.all()) == [own]
     assert DemoRow.objects.count() == 0
 
@@ -96,7 +96,7 @@ def test_a_demo_row_that_a_real_row_uses_stays_with_what_it_needs(small_demo):
     out = said_by("remove_demo")
     assert "Removed the demo practice: 1 locations\n" in out
     assert "Kept treatment “Peel”: used by 1 real offers\n" in out
-    assert "Kept category “Skin”: needed by treatment “Peel”\n" in out
+    assert "Kept treatment category “Skin”: needed by treatment “Peel”\n" in out
     assert list(offer.treatments.all()) == [treatment]
     assert list(TreatmentCategory.objects.all()) == [category]
     offer.delete()
@@ -113,7 +113,7 @@ def test_a_real_row_is_never_deleted_along_with_a_demo_row(small_demo):
 
 def test_a_row_that_staff_removed_already_is_no_obstacle(small_demo):
     small_demo[1].delete()
-    assert removal.remove().removed == {"categories": 1, "locations": 1}
+    assert removal.remove().removed == {"treatment categories": 1, "locations": 1}
 
 
 def test_remains_of_a_demo_are_not_loaded_over(small_demo):

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -38,4 +39,4 @@ class FilesAdmin(admin.ModelAdmin):
 
 def _delete_on_commit(files: Iterable[FieldFile]) -> None:
     for name, storage in [(str(file), file.storage) for file in files]:
-        transaction.on_commit(lambda name=name, storage=storage: storage.delete(name))  # type: ignore[misc]
+        transaction.on_commit(partial(storage.delete, name))

@@ -1,9 +1,9 @@
 from django.urls import path
 
-from appointments import views
+from appointments.views import requests
 
 app_name = "appointments"
 urlpatterns = [
-    path("request/", views.request_appointment, name="request"),
-    path("requested/<str:token>/", views.requested, name="requested"),
+    path("request/", requests.request_appointment, name="request"),
+    path("requested/<str:token>/", requests.requested, name="requested"),
 ]

@@ -13,13 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from appointments import services
 from appointments.admin import shown
 from appointments.admin.desk_forms import CallForm, DeskForm
 from appointments.admin.filters import AssigneeFilter, StatusFilter
 from appointments.admin.inlines import NoteInline, PreferredTimeInline
 from appointments.models import AppointmentRequest, Note, StatusRefused
 from appointments.models.request import RequestQuerySet
+from appointments.services.requests import take_call
 from clinic.models import User
 
 CALLER = ["name", "phone", "email", "channel", "is_new_patient"]
@@ -113,7 +113,7 @@ class RequestAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: AppointmentRequest, form: forms.ModelForm, change: bool) -> None:
         by, now = cast(User, request.user), timezone.now()
         if not change:
-            services.take_call(request=obj, by=by, now=now)
+            take_call(request=obj, by=by, now=now)
             return
         if "assignee" in form.changed_data:
             obj.assign_to(obj.assignee, now=now)

@@ -81,6 +81,16 @@ class AppointmentRequest(models.Model):
     reference = models.CharField(_("reference"), max_length=10, editable=False)
     # What one opened page sent: a double click carries the same.
     submission = models.UUIDField(default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(
+        "appointments.Patient",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="requests",
+        db_index=False,
+        verbose_name=_("patient"),
+    )
     name = models.CharField(_("name"), max_length=100, validators=[validate_one_line, validate_no_web_address])
     email = models.EmailField(_("email"), max_length=254, blank=True, validators=[validate_one_line])
     phone = models.CharField(_("phone"), max_length=40, blank=True, validators=[validate_one_line])
@@ -172,6 +182,7 @@ class AppointmentRequest(models.Model):
             models.Index(fields=["created_at", "id"], condition=models.Q(status="new"), name="request_awaiting_reply"),
             models.Index(fields=["status", "-created_at", "-id"], name="request_queue"),
             models.Index(fields=["-created_at", "-id"], name="request_newest"),
+            models.Index(fields=["patient"], name="request_patient"),
         ]
 
     def __str__(self) -> str:

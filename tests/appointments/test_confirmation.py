@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
-from appointments.emails import confirmation_link
+from appointments.emails.requests import confirmation_link
 from appointments.models import AppointmentRequest
 from clinic import mail_links
 from clinic.models import MailLink

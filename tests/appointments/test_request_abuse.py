@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from appointments import consent
 from appointments.models import AppointmentRequest
-from appointments.services import NETWORK_LIMITS
+from appointments.services.requests import NETWORK_LIMITS
 from appointments.stamps import SALT, Stamp
 from clinic.models import Letter
 from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX

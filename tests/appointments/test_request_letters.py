@@ -8,8 +8,8 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from appointments import services
 from appointments.models import AppointmentRequest
+from appointments.services.requests import take_request
 from clinic import letters
 from clinic.models import Letter
 from tests import factories
@@ -81,7 +81,7 @@ def test_the_site_writes_to_the_practice_only_when_it_has_an_address(client):
 def test_a_request_that_is_rolled_back_has_written_no_letter(practice):
     asked = factories.AppointmentRequest(name="Ada", email=ADA, phone="704-555-0142")
     with transaction.atomic():
-        services.take_request(request=asked, preferred_times=[], network="192.0.2.1", now=timezone.now())
+        take_request(request=asked, preferred_times=[], network="192.0.2.1", now=timezone.now())
         assert Letter.objects.count() == 2
         transaction.set_rollback(True)
     assert Letter.objects.count() == AppointmentRequest.objects.count() == 0

@@ -10,8 +10,8 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from appointments import services
 from appointments.models import AppointmentRequest
+from appointments.services.requests import take_request
 from clinic.models import Letter, RateLimit
 from clinic.rate_limits import Limit
 from tests import factories
@@ -103,7 +103,7 @@ def test_a_reference_that_exists_already_is_drawn_again(monkeypatch):
     signs = iter("222222" + "333333")
     monkeypatch.setattr("appointments.references.secrets.choice", lambda _signs: next(signs))
     asked = factories.AppointmentRequest(name="Ada", email=ADA, phone="704-555-0142")
-    services.take_request(request=asked, preferred_times=[], network="192.0.2.1", now=timezone.now())
+    take_request(request=asked, preferred_times=[], network="192.0.2.1", now=timezone.now())
     assert asked.reference == "R-3333-33"
 
 

@@ -3,7 +3,8 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from appointments import emails, phones, references
+from appointments import phones, references
+from appointments.emails import requests as emails
 from appointments.models import AppointmentRequest, PreferredTime
 from appointments.open_days import OpenDays
 from clinic import addresses, mail_links

@@ -6,9 +6,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from appointments import emails, services
-from appointments.forms import RequestForm, presets
+from appointments.emails.requests import PURPOSE
+from appointments.forms.requests import RequestForm, presets
 from appointments.models import AppointmentRequest
+from appointments.services.requests import TooManyRequests, take_request
 from clinic import mail_links, rate_limits
 
 
@@ -27,13 +28,13 @@ def request_appointment(request: HttpRequest) -> HttpResponse:
         form.ask_for_a_second_look()
         return _form_page(request, form, is_second_look=True)
     try:
-        token = services.take_request(
+        token = take_request(
             request=form.as_request(),
             preferred_times=form.preferred_times(),
             network=rate_limits.network(request),
             now=now,
         )
-    except services.TooManyRequests as refused:
+    except TooManyRequests as refused:
         response = _form_page(request, form, status=HTTPStatus.TOO_MANY_REQUESTS, is_refused=True)
         response["Retry-After"] = str(int(refused.wait.total_seconds()) + 1)
         return response
@@ -46,7 +47,7 @@ def request_appointment(request: HttpRequest) -> HttpResponse:
 def requested(request: HttpRequest, token: str) -> HttpResponse:
     """What happens next, for whoever holds the link: nothing on the page tells who asked, or for what."""
     try:
-        link = mail_links.find(emails.PURPOSE, token, now=timezone.now())
+        link = mail_links.find(PURPOSE, token, now=timezone.now())
     except mail_links.LinkExpired:
         return _private(render(request, "appointments/expired.html", status=HTTPStatus.GONE))
     shown = AppointmentRequest.objects.select_related("location", "provider").prefetch_related("preferred_times")

@@ -6,15 +6,17 @@ one that was cut off is known as such; it is then sent again with the same Messa
 
 import contextlib
 import logging
+import re
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Case, F, QuerySet, Value, When
 from django.template import Context, Engine
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -28,12 +30,17 @@ MOST_ATTEMPTS = 5
 BACK_OFF = [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60)]
 # Longer than the connection, the greeting and the text can take under EMAIL_TIMEOUT together.
 LEASE = timedelta(minutes=5)
+CALENDAR_METHOD = re.compile(r"^METHOD:(\w+)\s*$", re.MULTILINE)
 
 log = logging.getLogger("clinic.letters")
 
 
 class NotReached(Exception):
     """The mail server did not answer, or did not let us in: nothing was handed over."""
+
+
+class NoLongerTrue(Exception):
+    """What the letter tells has changed since, or is past: sending it again would mislead its reader."""
 
 
 def write(
@@ -45,16 +52,23 @@ def write(
     links: Mapping[str, Link] | None = None,
     reply_to: str = "",
     language: str = "en",
+    calendar: str = "",
+    not_after: datetime | None = None,
+    practice: Practice | None = None,
 ) -> Letter:
     """Stores a letter for the worker to send. Call it inside the transaction of what it tells.
 
     `template` is a text file under templates/ whose first line is the subject; a link stands in it as
-    `[[name]]` for each name in `links`. Raises RuntimeError outside of a transaction.
+    `[[name]]` for each name in `links`. `calendar` is an iCalendar text with a METHOD, sent along. At `not_after` and
+    later the letter is withdrawn instead of sent. A caller who has the practice at hand saves its query.
+    Raises RuntimeError outside of a transaction, ValueError for a calendar without a METHOD.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("A letter is written in the transaction of what it tells.")
+    if calendar and not CALENDAR_METHOD.search(calendar):
+        raise ValueError("A calendar in a letter says its METHOD.")
     with override(language):
-        words = Context({"practice": Practice.objects.first(), **(context or {})}, autoescape=False)
+        words = Context({"practice": practice or Practice.objects.first(), **(context or {})}, autoescape=False)
         text = Engine.get_default().get_template(template).render(words)
     subject, _newline, body = text.partition("\n")
     return Letter.objects.create(
@@ -64,7 +78,9 @@ def write(
         subject=" ".join(subject.split())[:200],
         body=body.strip() + "\n",
         links={name: link.as_json() for name, link in (links or {}).items()},
+        calendar=calendar,
         reply_to=reply_to,
+        not_after=not_after,
         state=Letter.State.QUEUED if settings.SENDS_MAIL else Letter.State.KEPT,
         created_at=now,
         next_attempt_at=now if settings.SENDS_MAIL else None,
@@ -123,8 +139,22 @@ def take_up_cut_off(*, now: datetime) -> None:
             _try_again(letter, Letter.State.UNCERTAIN, _("Cut off while it was being sent."), now)
 
 
+def withdraw(letters: QuerySet[Letter] | Iterable[int], *, now: datetime) -> None:
+    """Takes back letters (or their keys) that are no longer true. Call it in the transaction of the change.
+
+    Whatever has not left becomes withdrawn: those that wait, an uncertain one too (it may have arrived, and keeps
+    its error that says so), those that failed, and in the trial those that are kept. One that is being sent cannot be
+    called back, and what was sent stays sent, but from now on neither is ever sent again.
+    """
+    gone = When(state__in=[Letter.State.SENDING, Letter.State.SENT], then=F("state"))
+    chosen = Letter.objects.filter(pk__in=letters)  # type: ignore[misc] # a queryset is a subquery of its keys
+    chosen.update(state=Case(gone, default=Value(Letter.State.WITHDRAWN)), not_after=now, next_attempt_at=None)
+
+
 def send_again(letter: Letter, *, now: datetime) -> None:
-    """A person's decision: the letter goes to the head of a new series of attempts."""
+    """A person's decision: the letter goes to the head of a new series of attempts. Raises NoLongerTrue."""
+    if not letter.is_true_at(now):
+        raise NoLongerTrue(_("What this letter tells is no longer true. It is not sent again."))
     letter.state, letter.attempts, letter.error = Letter.State.QUEUED, 0, ""
     letter.next_attempt_at, letter.lease_until = now, None
     letter.save(update_fields=["state", "attempts", "error", "next_attempt_at", "lease_until"])
@@ -132,7 +162,10 @@ def send_again(letter: Letter, *, now: datetime) -> None:
 
 def _claim(now: datetime) -> Letter | None:
     with transaction.atomic():
-        letter = Letter.objects.due(now).select_for_update(skip_locked=True).first()
+        due = Letter.objects.due(now).select_for_update(skip_locked=True)
+        while (letter := due.first()) is not None and not letter.is_true_at(now):
+            letter.state, letter.next_attempt_at = Letter.State.WITHDRAWN, None
+            letter.save(update_fields=["state", "next_attempt_at"])
         if letter is not None:
             letter.state, letter.lease_until = Letter.State.SENDING, now + LEASE
             letter.attempts += 1
@@ -140,17 +173,28 @@ def _claim(now: datetime) -> Letter | None:
     return letter
 
 
-def _hand_over(letter: Letter, now: datetime) -> None:
-    server = get_connection()
-    message = EmailMessage(
+def _message(letter: Letter, now: datetime) -> EmailMultiAlternatives:
+    message = EmailMultiAlternatives(
         subject=letter.subject,
         body=with_links(letter, now=now),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[letter.to],
         reply_to=[letter.reply_to] if letter.reply_to else None,
         headers={"Message-ID": message_id(letter), "Auto-Submitted": "auto-generated"},
-        connection=server,
     )
+    if method := CALENDAR_METHOD.search(letter.calendar):
+        # The other form of the text, with its method (RFC 6047 section 2.4), is what Gmail, Outlook and Apple act on;
+        # Outlook looks for it in the first part only. The file is for people whose mail program does not. Its type
+        # is another, as in Google's own invitations, lest a program that reads every text/calendar sees two events.
+        message.attach_alternative(letter.calendar, f"text/calendar; method={method[1]}")
+        message.attach("appointment.ics", letter.calendar.encode(), "application/ics")
+    return message
+
+
+def _hand_over(letter: Letter, now: datetime) -> None:
+    server = get_connection()
+    message = _message(letter, now)
+    message.connection = server
     try:
         server.open()
     except OSError as error:

@@ -9,12 +9,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from clinic import letters
 from clinic.models import Letter
+from clinic.models.letter import LetterQuerySet
 
 # The names of the templates, in words for staff; a kind that is missing here shows as it is stored.
 KINDS = {
@@ -48,14 +50,22 @@ class LetterAdmin(admin.ModelAdmin):
     actions = ["send_again"]
     change_form_template = "admin/clinic/letter/change_form.html"
     fieldsets = [
-        (None, {"fields": ["to", "reply_to", "subject", "body"]}),
-        (_("Sending"), {"fields": ["state", "attempts", "error", "next_attempt_at", "sent_at"]}),
+        (None, {"fields": ["to", "reply_to", "subject", "body", "calendar_file"]}),
+        (_("Sending"), {"fields": ["state", "attempts", "error", "next_attempt_at", "not_after", "sent_at"]}),
         (_("About this letter"), {"fields": ["what_it_is", "language", "created_at"]}),
     ]
 
     @admin.display(description=_("kind"))
     def what_it_is(self, letter: Letter) -> str:
         return str(KINDS.get(letter.kind, letter.kind))
+
+    @admin.display(description=_("calendar file"))
+    def calendar_file(self, letter: Letter) -> str:
+        if not letter.calendar:
+            return str(_("none"))
+        return format_html(
+            '<a href="{}">appointment.ics</a>', reverse("admin:clinic_letter_calendar", args=[letter.pk])
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -70,13 +80,14 @@ class LetterAdmin(admin.ModelAdmin):
         return request.user.has_perm("clinic.resend_letter")
 
     @admin.action(description=_("Send the chosen letters again"), permissions=["resend"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Letter]) -> None:
+    def send_again(self, request: HttpRequest, queryset: LetterQuerySet) -> None:
         if not settings.SENDS_MAIL:
             self.message_user(request, _("There is no mail server: EMAIL_URL is not set."), messages.WARNING)
             return
-        chosen = list(queryset.exclude(state=Letter.State.SENDING).order_by("pk")[:500])
+        now = timezone.now()
+        chosen = list(queryset.still_true(now).exclude(state=Letter.State.SENDING).order_by("pk")[:500])
         for letter in chosen:
-            letters.send_again(letter, now=timezone.now())
+            letters.send_again(letter, now=now)
             self.log_change(request, letter, "Sent again.")
         words = ngettext("%d letter will be sent again.", "%d letters will be sent again.", len(chosen)) % len(chosen)
         self.message_user(request, words, messages.SUCCESS)
@@ -88,6 +99,7 @@ class LetterAdmin(admin.ModelAdmin):
                 self.admin_site.admin_view(require_POST(self.resend)),
                 name="clinic_letter_resend",
             ),
+            path("<int:pk>/calendar/", self.admin_site.admin_view(self.calendar), name="clinic_letter_calendar"),
             path("<int:pk>/links/", self.admin_site.admin_view(require_POST(self.links)), name="clinic_letter_links"),
         ]
         return own + super().get_urls()
@@ -98,6 +110,13 @@ class LetterAdmin(admin.ModelAdmin):
         get_object_or_404(Letter, pk=pk)
         self.send_again(request, Letter.objects.filter(pk=pk))
         return redirect(reverse("admin:clinic_letter_change", args=[pk]))
+
+    def calendar(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        letter = get_object_or_404(Letter.objects.exclude(calendar=""), pk=pk)
+        attachment = {"Content-Disposition": 'attachment; filename="appointment.ics"'}
+        return HttpResponse(letter.calendar, content_type="text/calendar; charset=utf-8", headers=attachment)
 
     def links(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Shows the letter as its reader gets it. Only in the trial, where no reader does: it mints the tokens."""
@@ -117,8 +136,10 @@ class LetterAdmin(admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        letter = self.get_object(request, object_id)
+        is_true = letter is not None and letter.is_true_at(timezone.now())
         offers = {
-            "may_send_again": settings.SENDS_MAIL and self.has_resend_permission(request),
+            "may_send_again": is_true and settings.SENDS_MAIL and self.has_resend_permission(request),
             "may_open_links": _is_read_here(),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **offers})

@@ -96,6 +96,7 @@ class ProviderAdmin(RichTextAdmin):
         (None, {"fields": ["name", "slug", "credentials", "role", "is_active", "position"]}),
         (_("About"), {"fields": ["photo", "biography", "boards", "languages"]}),
         (_("Where"), {"fields": ["locations"]}),
+        (_("At the desk"), {"fields": ["user"]}),
     ]
     prepopulated_fields = {"slug": ["name"]}
     autocomplete_fields = ["photo"]
@@ -103,6 +104,10 @@ class ProviderAdmin(RichTextAdmin):
     list_display = ["name", "credentials", "role", "is_active"]
     list_filter = ["is_active", "locations"]
     search_fields = ["name", "role"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
+        """Who is whose account decides who sees which patients: for those who give out accounts, not for editors."""
+        return [] if request.user.has_perm("clinic.change_user") else ["user"]
 
 
 @admin.register(Policy)

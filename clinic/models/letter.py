@@ -14,6 +14,9 @@ class LetterQuerySet(models.QuerySet["Letter"]):
         """Whose sending began and never ended: the worker died, or the connection did."""
         return self.filter(state=Letter.State.SENDING, lease_until__lt=now).order_by("pk")
 
+    def still_true(self, now: datetime) -> "LetterQuerySet":
+        return self.exclude(state=Letter.State.WITHDRAWN).exclude(not_after__lte=now)
+
     def failed(self) -> "LetterQuerySet":
         return self.filter(state=Letter.State.FAILED).order_by("-created_at")
 
@@ -29,6 +32,7 @@ class Letter(models.Model):
         UNCERTAIN = "uncertain", _("cut off, will be sent again")
         FAILED = "failed", _("failed")
         KEPT = "kept", _("kept here, no mail server")
+        WITHDRAWN = "withdrawn", _("withdrawn, no longer true")
 
     WAITING = (State.QUEUED, State.RETRY, State.UNCERTAIN)
 
@@ -38,6 +42,7 @@ class Letter(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     body = models.TextField(_("text"))
     links = models.JSONField(_("links"), default=dict, blank=True)
+    calendar = models.TextField(_("calendar file"), blank=True)
     reply_to = models.EmailField(_("reply to"), max_length=254, blank=True)
     message_key = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
@@ -45,6 +50,7 @@ class Letter(models.Model):
     error = models.TextField(_("error"), blank=True)
     created_at = models.DateTimeField(_("written"))
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    not_after = models.DateTimeField(_("not to be sent after"), null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
@@ -80,3 +86,7 @@ class Letter(models.Model):
     def __str__(self) -> str:
         # Names nobody: Django's own log of admin actions keeps this text.
         return f"{_('Letter')} {self.pk}"
+
+    def is_true_at(self, now: datetime) -> bool:
+        """Whether it may still be sent: not withdrawn, and before the instant after which it tells nothing."""
+        return self.state != self.State.WITHDRAWN and (self.not_after is None or now < self.not_after)

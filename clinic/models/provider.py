@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,15 @@ class Provider(models.Model):
     languages = models.CharField(_("languages"), max_length=120, blank=True, help_text=_("Like “English, Spanish”."))
     biography = RichTextField(_("about"), blank=True)
     photo = models.ForeignKey(Image, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("photo"))
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="provider",
+        verbose_name=_("account"),
+        help_text=_("With this account they sign in and see their own appointments only."),
+    )
     locations = models.ManyToManyField(Location, blank=True, related_name="providers", verbose_name=_("locations"))
     position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Smaller numbers come first."))
     is_active = models.BooleanField(_("on the site"), default=True)

@@ -13,6 +13,10 @@ from tests import mail_sink
 from tests.factories import NOON, make_letter, make_practice
 
 MINUTE = timedelta(minutes=1)
+CALENDAR = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Termin für Zoë 💉\r\n"
+    "DESCRIPTION:METHOD:CANCEL\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
 LINK = Link(purpose="test.confirm", object_id=7, view="clinic:policy", lifetime=timedelta(days=2))
 BEGIN = "http://127.0.0.1:8000/policies/"
 
@@ -164,6 +168,241 @@ def test_without_a_mail_server_a_letter_is_kept_and_leaves_nowhere(db, sink, set
     assert (letter.state, letter.next_attempt_at) == (Letter.State.KEPT, None)
     assert letters.send_next(now=NOON + timedelta(days=1)) is False
     assert sink.accepted == []
+
+
+def test_a_practice_at_hand_saves_its_query(db, template, django_assert_num_queries):
+    practice = make_practice(name="Elm Street")
+
+    with django_assert_num_queries(1):
+        letter = letters.write(template=template("{{ practice.name }}\n\n-"), to="a@b.c", now=NOON, practice=practice)
+
+    assert letter.subject == "Elm Street"
+
+
+# Calendars
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL", "PUBLISH"])
+def test_a_calendar_goes_with_the_letter_as_mail_programs_act_on_it_and_as_a_file(db, sink, template, method):
+    """The other form of the text in the first part, the file in the last."""
+    calendar = CALENDAR.replace("METHOD:REQUEST", f"METHOD:{method}")
+    letter = letters.write(template=template("Subject\n\nGrüße\n"), to="a@b.example", now=NOON, calendar=calendar)
+    letters.send_next(now=NOON)
+
+    (message,) = sink.accepted
+    both, file = message.iter_parts()
+    text, event = both.iter_parts()
+    assert [part.get_content_type() for part in (message, both, text, event, file)] == [
+        "multipart/mixed",
+        "multipart/alternative",
+        "text/plain",
+        "text/calendar",
+        "application/ics",
+    ]
+    assert text.get_content() == "Grüße\n"
+    assert dict(event["Content-Type"].params) == {"method": method, "charset": "utf-8"}
+    assert event.get_content_disposition() is None
+    assert event.get_content() == calendar.replace("\r\n", "\n")
+    assert (file.get_content_disposition(), file.get_filename()) == ("attachment", "appointment.ics")
+    assert file.get_content() == calendar.encode()
+    assert sink.message_ids == [letters.message_id(letter)]
+
+
+def test_a_calendar_is_on_the_line_with_the_line_ends_of_its_standard(db, sink, monkeypatch):
+    """RFC 5545 section 3.1; the sink's own reading hides them."""
+    lines = []
+    read = sink.handle_DATA
+
+    async def look(server, session, envelope):
+        lines.append(envelope.content)
+        return await read(server, session, envelope)
+
+    monkeypatch.setattr(sink, "handle_DATA", look)
+    make_letter(calendar=CALENDAR)
+
+    letters.send_next(now=NOON)
+
+    assert CALENDAR.encode() in lines[0]
+
+
+def test_a_calendar_goes_again_as_the_same(db, sink):
+    make_letter(calendar=CALENDAR)
+    delivered = []
+    sink.answers += [lambda message: delivered.append(message)]
+
+    letters.send_next(now=NOON)
+    letters.send_next(now=NOON + MINUTE)
+
+    first, second = ([part.get_payload() for part in message.walk()][2:] for message in (*delivered, *sink.accepted))
+    assert (first, delivered[0]["Message-ID"]) == (second, sink.message_ids[0])
+
+
+@pytest.mark.parametrize("calendar", ["BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "X-METHOD:REQUEST\r\n"])
+def test_a_calendar_without_a_method_is_not_written(db, template, calendar):
+    with pytest.raises(ValueError, match="METHOD"):
+        letters.write(template=template("Subject\n\nBody"), to="a@b.example", now=NOON, calendar=calendar)
+
+    assert Letter.objects.count() == 0
+
+
+# When what it tells is no longer true
+
+
+def test_a_letter_is_sent_until_its_end_and_never_at_it_or_after(db, sink, template):
+    name = template("{{ subject }}\n\nBody")
+    for subject, end in [("Late", NOON - MINUTE), ("At it", NOON), ("In time", NOON + timedelta(seconds=1))]:
+        letters.write(template=name, to="a@b.example", now=NOON, not_after=end, context={"subject": subject})
+
+    assert [letters.send_next(now=NOON), letters.send_next(now=NOON)] == [True, False]
+
+    assert [message["Subject"] for message in sink.accepted] == ["In time"]
+    assert set(Letter.objects.values_list("subject", "state", "next_attempt_at", "attempts")) == {
+        ("Late", Letter.State.WITHDRAWN, None, 0),
+        ("At it", Letter.State.WITHDRAWN, None, 0),
+        ("In time", Letter.State.SENT, NOON, 1),
+    }
+
+
+def test_a_letter_whose_next_attempt_is_after_its_end_is_withdrawn_and_keeps_the_error(db, sink):
+    letter = make_letter(not_after=NOON + timedelta(seconds=30))
+    sink.answers += ["451 4.7.1 Greylisted"]
+
+    letters.send_next(now=NOON)
+
+    assert letters.send_next(now=NOON + MINUTE) is False
+    letter.refresh_from_db()
+    assert (letter.state, letter.error, sink.accepted) == (Letter.State.WITHDRAWN, "451 4.7.1 Greylisted", [])
+
+
+def of_each_state():
+    """One letter in each state, its state as the subject."""
+    for state in Letter.State:
+        waits = {"next_attempt_at": NOON if state in Letter.WAITING else None}
+        lease = {"lease_until": NOON + MINUTE} if state == Letter.State.SENDING else {}
+        make_letter(state=state, subject=state.value, **waits, **lease)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda: Letter.objects.filter(to="ann@patient.example"),
+        lambda: Letter.objects.filter(to="ann@patient.example").order_by("pk")[:50],
+        lambda: list(Letter.objects.filter(to="ann@patient.example").values_list("pk", flat=True)),
+        lambda: iter(list(Letter.objects.filter(to="ann@patient.example").values_list("pk", flat=True))),
+    ],
+    ids=["queryset", "slice", "list", "iterator"],
+)
+def test_what_has_not_left_is_withdrawn_and_what_left_stays(db, chosen, django_assert_num_queries):
+    of_each_state()
+    other = make_letter(to="ben@patient.example")
+    letters_of_ann = chosen()
+
+    with django_assert_num_queries(1):
+        letters.withdraw(letters_of_ann, now=NOON)
+
+    assert dict(Letter.objects.exclude(pk=other.pk).values_list("subject", "state")) == {
+        "queued": "withdrawn",
+        "retry": "withdrawn",
+        "uncertain": "withdrawn",
+        "kept": "withdrawn",
+        "failed": "withdrawn",
+        "withdrawn": "withdrawn",
+        "sending": "sending",
+        "sent": "sent",
+    }
+    other.refresh_from_db()
+    assert (other.state, other.not_after, other.next_attempt_at) == (Letter.State.QUEUED, None, NOON)
+
+
+def test_a_withdrawn_letter_is_not_sent(db, sink):
+    letter = make_letter()
+
+    letters.withdraw([letter.pk], now=NOON)
+
+    assert (letters.send_next(now=NOON + timedelta(days=1)), sink.accepted) == (False, [])
+
+
+def test_a_rollback_of_the_change_keeps_its_letters(db, sink):
+    letter = make_letter()
+
+    with transaction.atomic():
+        letters.withdraw([letter.pk], now=NOON)
+        transaction.set_rollback(True)
+
+    assert (letters.send_next(now=NOON), sink.message_ids) == (True, [letters.message_id(letter)])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("answer", "after"), [("250 OK", "sent"), ("451 later", "withdrawn"), (None, "withdrawn")])
+def test_a_letter_that_is_withdrawn_while_it_is_being_sent_is_not_sent_a_second_time(sink, answer, after):
+    letter = make_letter()
+
+    def withdraw_meanwhile(message):
+        try:
+            letters.withdraw([letter.pk], now=NOON)
+        finally:
+            connection.close()
+        return answer
+
+    sink.answers += [withdraw_meanwhile]
+    letters.send_next(now=NOON)
+
+    assert letters.send_next(now=NOON + MINUTE) is False
+    letter.refresh_from_db()
+    assert (letter.state, letter.attempts, len(sink.accepted)) == (after, 1, 1 if after == "sent" else 0)
+
+
+def test_a_letter_that_was_cut_off_and_withdrawn_is_not_sent_again(db, sink):
+    letter = make_letter(state=Letter.State.SENDING, lease_until=NOON, next_attempt_at=None, attempts=1)
+
+    letters.withdraw([letter.pk], now=NOON)
+    letters.take_up_cut_off(now=NOON + MINUTE)
+
+    assert letters.send_next(now=NOON + 5 * MINUTE) is False
+    letter.refresh_from_db()
+    assert (letter.state, letter.error) == (Letter.State.WITHDRAWN, "Cut off while it was being sent.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_passes_over_a_letter_whose_withdrawal_is_not_committed_yet(sink):
+    letter = make_letter()
+    held, done = threading.Event(), threading.Event()
+
+    def change_the_appointment():
+        with transaction.atomic():
+            letters.withdraw([letter.pk], now=NOON)
+            held.set()
+            done.wait(10)
+        connection.close()
+
+    other = threading.Thread(target=change_the_appointment)
+    other.start()
+    assert held.wait(10)
+    try:
+        assert letters.send_next(now=NOON) is False
+    finally:
+        done.set()
+        other.join()
+
+    letter.refresh_from_db()
+    assert (letter.state, letters.send_next(now=NOON), sink.accepted) == (Letter.State.WITHDRAWN, False, [])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"state": Letter.State.WITHDRAWN, "next_attempt_at": None},
+        {"state": Letter.State.SENT, "next_attempt_at": None, "not_after": NOON},
+        {"state": Letter.State.FAILED, "next_attempt_at": None, "not_after": NOON - MINUTE},
+    ],
+)
+def test_nobody_sends_again_what_is_no_longer_true(db, fields):
+    letter = make_letter(**fields)
+
+    with pytest.raises(letters.NoLongerTrue, match="no longer true"):
+        letters.send_again(letter, now=NOON)
+
+    assert Letter.objects.get().state == fields["state"]
 
 
 # Links

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image as Pillow
 
-from appointments.models import AppointmentRequest
+from appointments.models import AppointmentRequest, Need, Patient, Phase, Resource, ResourceHours, VisitType
 from articles.models import Article
 from clinic import images
 from clinic.models import (
@@ -232,6 +232,81 @@ def make_request(**fields):
             "due_on": date(2026, 3, 3),
             "created_at": NOON,
             "changed_at": NOON,
+            **fields,
+        }
+    )
+
+
+def make_person(*, location=None, hours=(), **fields):
+    """A provider who can be booked at `location`; `hours` are (weekday, opens, closes), none follows the house."""
+    provider = fields.pop("provider", None) or make_provider()
+    if location:
+        provider.locations.add(location)
+    person = Resource.objects.create(
+        **{"kind": Resource.Kind.PROVIDER, "provider": provider, "name": provider.name, **fields}
+    )
+    _add_hours(person, location, hours)
+    return person
+
+
+def make_room(location, *, hours=(), **fields):
+    room = Resource.objects.create(
+        **{"kind": Resource.Kind.ROOM, "location": location, "name": f"Room {next(_number)}", **fields}
+    )
+    _add_hours(room, location, hours)
+    return room
+
+
+def make_device(location, **fields):
+    return make_room(location, **{"kind": Resource.Kind.DEVICE, "name": f"Laser {next(_number)}", **fields})
+
+
+def _add_hours(resource, location, hours):
+    for weekday, opens, closes in hours:
+        ResourceHours.objects.create(resource=resource, location=location, weekday=weekday, opens=opens, closes=closes)
+
+
+def make_visit_type(*, people=(), locations=(), rooms=(), devices=(), minutes=30, phases=None, **fields):
+    """One phase of `minutes` that occupies one of the people, of the rooms and of the devices.
+
+    `phases` are (minutes, whether the patient is there, needs by "person", "room" or "device") instead.
+    """
+    number = next(_number)
+    visit_type = VisitType.objects.create(
+        **{
+            "name": f"Visit {number}",
+            "slug": f"visit-{number}",
+            "notice_hours": 0,
+            "horizon_days": 60,
+            **fields,
+        }
+    )
+    visit_type.locations.set(locations)
+    needs = {}
+    for position, (name, pool) in enumerate({"person": people, "room": rooms, "device": devices}.items()):
+        if pool:
+            needs[name] = Need.objects.create(visit_type=visit_type, name=name, position=position)
+            needs[name].resources.set(pool)
+    for position, (length, is_with_patient, names) in enumerate(phases or [(minutes, True, list(needs))]):
+        phase = Phase.objects.create(
+            visit_type=visit_type,
+            name=f"Part {position}",
+            minutes=length,
+            position=position,
+            is_with_patient=is_with_patient,
+        )
+        phase.needs.set([needs[name] for name in names])
+    return visit_type
+
+
+def make_patient(**fields):
+    return Patient.objects.create(
+        **{
+            "name": "Ann Patient",
+            "email": "ann@patient.example",
+            "phone": "(212) 555-0199",
+            "phone_e164": "+12125550199",
+            "created_at": NOON,
             **fields,
         }
     )

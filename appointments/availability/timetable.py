@@ -1,0 +1,348 @@
+"""When a visit can begin: the one function that the pages, the JSON, the desk and the booking itself ask."""
+
+import enum
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from django.db import connection
+
+from appointments.availability.plan import ONE_DAY, Place, Plan
+from appointments.availability.wall_clock import day_start, grid
+
+# `fits` turns each free span into the starts for which one occupied span of a need lies inside it; a resource serves
+# a need from where all of them do.
+READ = """
+WITH given AS (
+    SELECT place, resource, is_open, tstzrange(to_timestamp(opens), to_timestamp(closes)) AS span
+    FROM unnest(%(places)s::bigint[], %(resources)s::bigint[], %(opens)s::bigint[], %(closes)s::bigint[],
+                %(are_open)s::boolean[]) AS g(place, resource, opens, closes, is_open)
+), worked AS (
+    SELECT place, resource,
+        range_agg(span) FILTER (WHERE is_open) - coalesce(range_agg(span) FILTER (WHERE NOT is_open), '{}') AS spans
+    FROM given GROUP BY place, resource
+), busy AS (
+    SELECT resource_id AS resource, range_agg(occupied) AS spans
+    FROM appointments_allocation
+    WHERE blocking AND resource_id = ANY(%(busy)s::bigint[])
+        AND lower(occupied) > to_timestamp(%(from)s) - interval '24 hours' AND lower(occupied) < to_timestamp(%(until)s)
+        AND appointment_id <> ALL (ARRAY(SELECT id FROM appointments_appointment WHERE expires_at <= %(now)s))
+        AND appointment_id IS DISTINCT FROM %(ignoring)s
+    GROUP BY resource_id
+), free AS (
+    SELECT place, resource, unnest(worked.spans - coalesce(busy.spans, '{}')) AS span
+    FROM worked LEFT JOIN busy USING (resource)
+), occupied AS (
+    SELECT * FROM unnest(%(needs)s::bigint[], %(starts)s::int[], %(ends)s::int[]) AS o(need, starts, ends)
+), pool AS (
+    SELECT * FROM unnest(%(pool_needs)s::bigint[], %(pool)s::bigint[]) AS p(need, resource)
+), fits AS (
+    SELECT need, place, resource, range_agg(tstzrange(
+        lower(span) - starts * interval '1 minute', upper(span) - ends * interval '1 minute', '[]')) AS spans
+    FROM free JOIN pool USING (resource) JOIN occupied USING (need)
+    WHERE upper(span) - lower(span) >= (ends - starts) * interval '1 minute'
+    GROUP BY need, place, resource, starts, ends
+), serves AS (
+    SELECT need, place, resource, range_intersect_agg(spans) AS spans FROM fits
+    GROUP BY need, place, resource
+    HAVING count(*) = (SELECT count(*) FROM occupied WHERE occupied.need = fits.need)
+)
+SELECT need, place, resource, extract(epoch FROM lower(span))::bigint, extract(epoch FROM upper(span))::bigint
+FROM serves, unnest(spans) AS span
+ORDER BY need, place, resource, span
+"""
+
+Spans = list[tuple[int, int]]
+
+
+class Audience(enum.Enum):
+    """For whom: notice, horizon and whether it is on the site concern patients alone."""
+
+    PATIENTS = "patients"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTime:
+    """A start that can be booked; aware, on the location's clock. `provider` is the resource of the chosen person."""
+
+    starts_at: datetime
+    ends_at: datetime
+    location: int
+    provider: int | None
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """What is free of a plan. `serves` holds, by need and place, the starts (first, last) that each resource serves."""
+
+    plan: Plan
+    first: date
+    days: int
+    earliest: int
+    latest: int
+    location: int | None
+    provider: int | None
+    serves: dict[tuple[int, int], dict[int, Spans]]
+    open_days: frozenset[date]
+
+    @cached_property
+    def times(self) -> list[FreeTime]:
+        """In order of start, place and person; one for each of the three."""
+        length = timedelta(minutes=self.plan.minutes)
+        places, people = list(self.plan.places), list(self.plan.people)
+        found = [
+            (start, places.index(place.pk), people.index(person) if person else -1, place, person)
+            for place in self._places()
+            for start, person in self._starts(place)
+        ]
+        found.sort(key=lambda line: line[:3])
+        return [
+            FreeTime(begins, begins + length, place.pk, person)
+            for start, _place, _person, place, person in found
+            for begins in [datetime.fromtimestamp(start, place.zone)]
+        ]
+
+    def on(self, day: date) -> list[FreeTime]:
+        return [time for time in self.times if time.starts_at.date() == day]
+
+    def counts(self) -> dict[date, int]:
+        """For each day how many different starts there are."""
+        begins = {(time.starts_at.date(), time.starts_at.timestamp()) for time in self.times}
+        counted = Counter(day for day, _start in begins)
+        return {day: counted[day] for day in (self.first + timedelta(days=n) for n in range(self.days))}
+
+    def is_open(self, day: date) -> bool:
+        """Whether anybody could come that day at all, were nothing taken."""
+        return day in self.open_days
+
+    def offers(self, starts_at: datetime) -> bool:
+        """Whether this very instant can be booked."""
+        return any(self.assignments(int(starts_at.timestamp()), place) for place in self._places())
+
+    def allows(self, assignment: dict[int, int], start: int, place: Place) -> bool:
+        """Whether these very resources, need to resource, can serve a start that is on the grid."""
+        return start in self._grid(place) and all(
+            any(first <= start <= last for first, last in self._pool(need, place).get(resource, []))
+            for need, resource in assignment.items()
+        )
+
+    def assignments(self, start: int, place: Place) -> list[dict[int, int]]:
+        """Ways to serve a start that is on the grid, need to resource: the one that leaves the fewest gaps first.
+
+        One for each person who could be chosen; the rest of it is the tightest that goes with them.
+        """
+        if not self.earliest <= start <= self.latest or start not in self._grid(place):
+            return []
+        ranked = {need: self._ranked(need, place, start) for need in self.plan.pools}
+        if self.plan.lead is None:
+            found = [_matched(self.plan, ranked)]
+        else:
+            people = ranked[self.plan.lead]
+            found = [_matched(self.plan, {**ranked, self.plan.lead: [person]}) for person in people]
+        return [assignment for assignment in found if assignment]
+
+    def _places(self) -> list[Place]:
+        return [place for place in self.plan.places.values() if self.location in {None, place.pk}]
+
+    def _grid(self, place: Place) -> list[int]:
+        days = [self.first + timedelta(days=number) for number in range(self.days)]
+        marks = [mark for day in days for mark in grid(day, self.plan.step_minutes, place.zone)]
+        return marks[bisect_left(marks, self.earliest) : bisect_right(marks, self.latest)]
+
+    def _pool(self, need: int, place: Place) -> dict[int, Spans]:
+        pool = self.serves.get((need, place.pk), {})
+        if need == self.plan.lead and self.provider is not None:
+            return {self.provider: pool[self.provider]} if self.provider in pool else {}
+        return pool
+
+    def _ranked(self, need: int, place: Place, start: int) -> list[int]:
+        """Who serves this start, from the one with the least room around it."""
+        room = {
+            resource: last - first
+            for resource, spans in self._pool(need, place).items()
+            for first, last in spans
+            if first <= start <= last
+        }
+        order = self.plan.pools[need].index
+        return sorted(room, key=lambda resource: (room[resource], order(resource)))
+
+    def _starts(self, place: Place) -> Iterator[tuple[int, int | None]]:
+        if not self.plan.pools:
+            return
+        marks = self._grid(place)
+        served = {need: _marked(self._pool(need, place), marks) for need in self.plan.pools}
+        others = [need for need in served if need != self.plan.lead]
+        common = set(marks).intersection(*(set().union(*served[need].values()) for need in others))
+        lead = served[self.plan.lead] if self.plan.lead is not None else {None: common}
+        for person, starts in lead.items():
+            for start in starts & common:
+                if not self.plan.has_shared_pools or self._can_be_matched(served, person, start):
+                    yield start, person
+
+    def _can_be_matched(self, served: dict[int, dict[int, set[int]]], person: int | None, start: int) -> bool:
+        able = {need: [r for r, starts in pool.items() if start in starts] for need, pool in served.items()}
+        if person is not None and self.plan.lead is not None:
+            able[self.plan.lead] = [person]
+        return _matched(self.plan, able) is not None
+
+
+def _marked(pool: dict[int, Spans], marks: list[int]) -> dict[int, set[int]]:
+    return {
+        resource: {
+            mark for first, last in spans for mark in marks[bisect_left(marks, first) : bisect_right(marks, last)]
+        }
+        for resource, spans in pool.items()
+    }
+
+
+def _matched(plan: Plan, able: dict[int, list[int]]) -> dict[int, int] | None:
+    """One resource for each need, none for two needs of the same moment; None when there is no way."""
+    needs = sorted(able, key=lambda need: len(able[need]))
+
+    def match(number: int, taken: dict[int, int]) -> dict[int, int] | None:
+        if number == len(needs):
+            return taken
+        need = needs[number]
+        rivals = {taken[other] for other in taken if plan.meet(need, other)}
+        for resource in able[need]:
+            if resource not in rivals and (found := match(number + 1, {**taken, need: resource})):
+                return found
+        return None
+
+    return match(0, {}) if needs else None
+
+
+def timetable(
+    *,
+    plan: Plan,
+    first: date,
+    days: int,
+    now: datetime,
+    audience: Audience = Audience.PATIENTS,
+    location: int | None = None,
+    provider: int | None = None,
+    ignoring: int | None = None,
+    only: datetime | None = None,
+    is_as_if_empty: bool = False,
+) -> Timetable:
+    """What is free on `days` local days from `first` on, in one query whatever the history's size.
+
+    `location` and `provider` (a resource) narrow it, and `only` to one instant; `ignoring` is the appointment that
+    may be overlapped, because it is being moved. `is_as_if_empty` asks what the hours alone would allow. The plan has
+    to have been loaded for these days.
+    """
+    places = [place for place in plan.places.values() if location in {None, place.pk}]
+    earliest, latest = _bounds(plan, places, first, days, now, audience)
+    if only is not None:
+        earliest, latest = max(earliest, int(only.timestamp())), min(latest, int(only.timestamp()))
+    given = _given(plan, places, first, days)
+    serves: dict[tuple[int, int], dict[int, Spans]] = defaultdict(lambda: defaultdict(list))
+    if plan.pools and places and earliest <= latest:
+        for need, place, resource, begin, end in _read(plan, given, earliest, latest, now, ignoring, is_as_if_empty):
+            serves[need, place][resource].append((begin, end))
+    return Timetable(
+        plan=plan,
+        first=first,
+        days=days,
+        earliest=earliest,
+        latest=latest,
+        location=location,
+        provider=provider,
+        serves=serves,
+        open_days=frozenset(_open_days(plan, given)),
+    )
+
+
+def _bounds(
+    plan: Plan, places: list[Place], first: date, days: int, now: datetime, audience: Audience
+) -> tuple[int, int]:
+    """The first and the last second at which a visit may begin."""
+    earliest = min((day_start(first, place.zone) for place in places), default=0)
+    latest = max((day_start(first + timedelta(days=days), place.zone) for place in places), default=0) - 1
+    if audience is Audience.STAFF:
+        return max(earliest, int(now.timestamp())), latest
+    if not plan.is_published:
+        return earliest, earliest - 1
+    ends = (now.astimezone(place.zone).date() + timedelta(days=plan.horizon_days + 1) for place in places)
+    horizon = max((day_start(day, place.zone) for day, place in zip(ends, places, strict=True)), default=0) - 1
+    return max(earliest, int((now + plan.notice).timestamp()) + 1), min(latest, horizon)
+
+
+@dataclass(frozen=True)
+class _Given:
+    place: int
+    resource: int
+    opens: int
+    closes: int
+    is_open: bool
+
+
+def _given(plan: Plan, places: list[Place], first: date, days: int) -> list[_Given]:
+    """What the hours say: a day more on both ends, because a visit or its buffer may cross midnight."""
+    resources = {resource for pool in plan.pools.values() for resource in pool}
+    begin, end = first - ONE_DAY, first + timedelta(days=days)
+    return [
+        _Given(place.pk, resource, opens, closes, is_open)
+        for place in places
+        for resource in sorted(resources)
+        for is_open, spans in (
+            (True, plan.open_spans(resource, place, begin, end)),
+            (False, plan.closed_spans(resource, place, begin, end)),
+        )
+        for opens, closes in spans
+        if opens < closes
+    ]
+
+
+def _open_days(plan: Plan, given: list[_Given]) -> Iterator[date]:
+    """The local days on which the people, or else the rooms, are not closed all the while."""
+    main = set(plan.people or {resource for pool in plan.pools.values() for resource in pool})
+    closed = [span for span in given if not span.is_open]
+    for span in given:
+        if span.is_open and span.resource in main and not any(_covers(other, span) for other in closed):
+            yield datetime.fromtimestamp(span.opens, plan.places[span.place].zone).date()
+
+
+def _covers(other: _Given, span: _Given) -> bool:
+    same = (other.place, other.resource) == (span.place, span.resource)
+    return same and other.opens <= span.opens and span.closes <= other.closes
+
+
+def _read(
+    plan: Plan,
+    given: list[_Given],
+    earliest: int,
+    latest: int,
+    now: datetime,
+    ignoring: int | None,
+    is_as_if_empty: bool,
+) -> list[tuple[int, int, int, int, int]]:
+    occupied = [(need, *span) for need in plan.pools for span in plan.course.occupied[need]]
+    pool = [(need, resource) for need, resources in plan.pools.items() for resource in resources]
+    before, after = plan.reach
+    with connection.cursor() as cursor:
+        cursor.execute(
+            READ,
+            {
+                "places": [span.place for span in given],
+                "resources": [span.resource for span in given],
+                "opens": [span.opens for span in given],
+                "closes": [span.closes for span in given],
+                "are_open": [span.is_open for span in given],
+                "busy": [] if is_as_if_empty else sorted({resource for _need, resource in pool}),
+                "from": earliest + before * 60,
+                "until": latest + after * 60,
+                "now": now,
+                "ignoring": ignoring,
+                "needs": [need for need, _starts, _ends in occupied],
+                "starts": [starts for _need, starts, _ends in occupied],
+                "ends": [ends for _need, _starts, ends in occupied],
+                "pool_needs": [need for need, _resource in pool],
+                "pool": [resource for _need, resource in pool],
+            },
+        )
+        return cursor.fetchall()

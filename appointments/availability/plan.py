@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from appointments.availability.wall_clock import day_start, instant
-from appointments.models import BookingRules, Course
+from appointments.models import BookingRules, Course, Resource
+from clinic.models import Location, Provider
 
 ONE_DAY = timedelta(days=1)
+
+Row = TypeVar("Row", bound=models.Model)
 
 READ = """
 WITH visit AS (
@@ -40,12 +43,11 @@ SELECT json_build_object(
         FROM appointments_phase p WHERE p.visit_type_id = visit.id),
     'needs', (SELECT json_agg(n.id ORDER BY n.position, n.id)
         FROM appointments_need n WHERE n.visit_type_id = visit.id),
-    'pool', (SELECT json_agg(json_build_array(pool.need, pool.id, pool.location_id, pr.slug, pr.name, ARRAY(
+    'pool', (SELECT json_agg(json_build_array(pool.need, pool, pr, ARRAY(
         SELECT location_id FROM clinic_provider_locations WHERE provider_id = pr.id))
         ORDER BY pool.need, pool.position, pool.name, pool.id)
         FROM pool LEFT JOIN clinic_provider pr ON pr.id = pool.provider_id),
-    'places', (SELECT json_agg(json_build_array(id, slug, name, zone, street, city) ORDER BY position, name, id)
-        FROM place),
+    'places', (SELECT json_agg(place ORDER BY position, name, id) FROM place),
     'opening', (SELECT json_agg(json_build_array(location_id, weekday, opens, closes))
         FROM clinic_openinghours WHERE location_id IN (SELECT id FROM place)),
     'hours', (SELECT json_agg(json_build_array(
@@ -72,6 +74,7 @@ class Place:
     name: str
     zone: ZoneInfo
     address: str
+    location: Location = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Person:
     pk: int
     slug: str
     name: str
+    resource: Resource = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -227,18 +231,17 @@ def _plan(read: dict[str, Any], first: date, last: date) -> Plan:
     pools: dict[int, list[int]] = {need: [] for need in read["needs"] or [] if need in course.occupied}
     people: dict[int, dict[int, Person]] = defaultdict(dict)
     stands_in: dict[int, set[int]] = {}
-    for need, resource, place, slug, name, works_in in read["pool"] or []:
+    for need, row, provider, works_in in read["pool"] or []:
         if need not in pools:
             continue
-        pools[need].append(resource)
-        stands_in[resource] = set(works_in) if place is None else {place}
-        if slug is not None:
-            people[need][resource] = Person(resource, slug, name)
+        resource = _resource(row, provider)
+        pools[need].append(resource.pk)
+        stands_in[resource.pk] = set(works_in) if resource.location_id is None else {resource.location_id}
+        if resource.provider is not None:
+            who = resource.provider
+            people[need][resource.pk] = Person(resource.pk, who.slug, who.name, resource)
     lead = next((need for need in pools if people[need]), None)
-    places = {
-        pk: Place(pk, slug, name, ZoneInfo(zone), f"{street}, {city}")
-        for pk, slug, name, zone, street, city in read["places"] or []
-    }
+    places = {place.pk: place for place in map(_place, read["places"] or [])}
     weeks, follows = _weeks(read, stands_in)
     return Plan(
         visit_type_pk=read["id"],
@@ -261,6 +264,26 @@ def _plan(read: dict[str, Any], first: date, last: date) -> Plan:
         exceptions=_exceptions(read),
         rules=BookingRules(**(read["rules"] or {})),
     )
+
+
+def _place(row: dict[str, Any]) -> Place:
+    zone = ZoneInfo(row.pop("zone"))
+    location = _known(Location(**row))
+    location.zone = zone
+    return Place(location.pk, location.slug, location.name, zone, location.address_line, location)
+
+
+def _resource(row: dict[str, Any], provider: dict[str, Any] | None) -> Resource:
+    del row["need"]
+    resource = _known(Resource(**row))
+    resource.provider = _known(Provider(**provider)) if provider else None
+    return resource
+
+
+def _known(row: Row) -> Row:
+    """A row that the database has, as if a query of the ORM had read it."""
+    row._state.adding, row._state.db = False, connection.alias
+    return row
 
 
 def _weeks(

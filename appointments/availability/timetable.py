@@ -123,6 +123,9 @@ class Timetable:
         """Whether this very instant can be booked."""
         return any(self.assignments(int(starts_at.timestamp()), place) for place in self._places())
 
+    def is_on_grid(self, start: int, place: Place) -> bool:
+        return start in self._grid(place)
+
     def allows(self, assignment: dict[int, int], start: int, place: Place) -> bool:
         """Whether these very resources, need to resource, can serve a start that is on the grid."""
         return start in self._grid(place) and all(

@@ -1,6 +1,6 @@
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -17,6 +17,9 @@ from appointments.models.resource import Resource
 from appointments.models.visit_type import VisitType
 from appointments.text import without_accents
 from clinic.models import Location, User
+
+if TYPE_CHECKING:
+    from appointments.models.booking_rules import BookingRules
 
 
 class StepRefused(Exception):
@@ -219,6 +222,19 @@ class Appointment(models.Model):
     @property
     def is_standing(self) -> bool:
         return self.status in {Status.REQUESTED, Status.CONFIRMED}
+
+    def has_run_out(self, now: datetime) -> bool:
+        """Whether it was held, or waited for staff, for longer than it may."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def changeable_until(self, rules: "BookingRules") -> datetime:
+        """Until when patients move and cancel it by themselves."""
+        return self.starts_at - rules.cutoff
+
+    def lapse(self, *, now: datetime) -> None:
+        """Ends what has run out; who has asked for it is told."""
+        also = {"tell_at": now, "sequence": self.sequence + 1} if self.status == Status.REQUESTED else {}
+        self.step_to(Status.EXPIRED, by=None, now=now, **also)
 
     def may_become(self, status: str) -> bool:
         return status in STEPS[Status(self.status)]

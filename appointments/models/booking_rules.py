@@ -74,6 +74,11 @@ class BookingRules(models.Model):
         return timedelta(minutes=self.hold_minutes)
 
     @property
+    def answer(self) -> timedelta:
+        """For how long a booking that waits for staff keeps its time."""
+        return timedelta(hours=self.request_hours)
+
+    @property
     def undo(self) -> timedelta:
         return timedelta(minutes=self.undo_minutes)
 

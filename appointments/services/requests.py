@@ -7,6 +7,7 @@ from appointments import phones, references
 from appointments.emails import requests as emails
 from appointments.models import AppointmentRequest, PreferredTime
 from appointments.open_days import OpenDays
+from appointments.services.patients import Details, find_or_add
 from clinic import addresses, mail_links
 from clinic.models import User
 from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX, Limit
@@ -61,6 +62,7 @@ def _store(request: AppointmentRequest, preferred_times: Iterable[PreferredTime]
     request.created_at = request.changed_at = now
     request.due_on = OpenDays.at(now).next
     request.phone_e164 = phones.e164(request.phone) if request.phone else ""
+    request.patient = find_or_add(Details(request.name, request.email, request.phone), now=now)
     _save_under_new_reference(request)
     for preferred in preferred_times:
         preferred.request = request

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from functools import cached_property
 from itertools import combinations
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -162,7 +163,7 @@ class Plan:
         spans = [span for occupied in self.course.occupied.values() for span in occupied]
         return min((opens for opens, _closes in spans), default=0), max((closes for _o, closes in spans), default=0)
 
-    @property
+    @cached_property
     def has_shared_pools(self) -> bool:
         """Whether two needs of one moment could want the same resource."""
         return any(

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker as TaskRunner
 from django_tasks_db.models import DBTaskResult
 
+from appointments.services import upkeep
 from clinic import images, letters, mail_links, rate_limits
 from clinic.models import Image, WorkerHeartbeat
 
@@ -93,6 +94,8 @@ class Worker:
     def _sweep(self) -> None:
         """Stops early when it takes long, so that heartbeat and tasks have their turn."""
         until = timezone.now() + LONGEST_SWEEP
+        # First, and at most so many: a slow mail server must not keep a reminder from being written.
+        upkeep.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         letters.take_up_cut_off(now=timezone.now())
         while self._goes_on(until) and letters.send_next(now=timezone.now()):
             pass

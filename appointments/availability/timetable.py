@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from django.db import connection
@@ -83,7 +83,8 @@ class Timetable:
     first: date
     days: int
     earliest: int
-    latest: int
+    # By place: a horizon ends with its local day.
+    latest: dict[int, int]
     location: int | None
     provider: int | None
     serves: dict[tuple[int, int], dict[int, Spans]]
@@ -92,7 +93,7 @@ class Timetable:
     @cached_property
     def times(self) -> list[FreeTime]:
         """In order of start, place and person; one for each of the three."""
-        length = timedelta(minutes=self.plan.minutes)
+        length = self.plan.minutes * 60
         places, people = list(self.plan.places), list(self.plan.people)
         found = [
             (start, places.index(place.pk), people.index(person) if person else -1, place, person)
@@ -101,9 +102,13 @@ class Timetable:
         ]
         found.sort(key=lambda line: line[:3])
         return [
-            FreeTime(begins, begins + length, place.pk, person)
+            FreeTime(
+                datetime.fromtimestamp(start, place.zone),
+                datetime.fromtimestamp(start + length, place.zone),
+                place.pk,
+                person,
+            )
             for start, _place, _person, place, person in found
-            for begins in [datetime.fromtimestamp(start, place.zone)]
         ]
 
     def on(self, day: date) -> list[FreeTime]:
@@ -138,7 +143,7 @@ class Timetable:
 
         One for each person who could be chosen; the rest of it is the tightest that goes with them.
         """
-        if not self.earliest <= start <= self.latest or start not in self._grid(place):
+        if start not in self._grid(place):
             return []
         ranked = {need: self._ranked(need, place, start) for need in self.plan.pools}
         if self.plan.lead is None:
@@ -154,9 +159,11 @@ class Timetable:
     def _grid(self, place: Place) -> list[int]:
         days = [self.first + timedelta(days=number) for number in range(self.days)]
         marks = [mark for day in days for mark in grid(day, self.plan.step_minutes, place.zone)]
-        return marks[bisect_left(marks, self.earliest) : bisect_right(marks, self.latest)]
+        return marks[bisect_left(marks, self.earliest) : bisect_right(marks, self.latest[place.pk])]
 
     def _pool(self, need: int, place: Place) -> dict[int, Spans]:
+        if self.provider not in {None, *self.plan.people}:
+            return {}
         pool = self.serves.get((need, place.pk), {})
         if need == self.plan.lead and self.provider is not None:
             return {self.provider: pool[self.provider]} if self.provider in pool else {}
@@ -241,11 +248,13 @@ def timetable(
     places = [place for place in plan.places.values() if location in {None, place.pk}]
     earliest, latest = _bounds(plan, places, first, days, now, audience)
     if only is not None:
-        earliest, latest = max(earliest, int(only.timestamp())), min(latest, int(only.timestamp()))
+        start = int(only.timestamp())
+        earliest, latest = max(earliest, start), {place: min(last, start) for place, last in latest.items()}
     given = _given(plan, places, first, days)
     serves: dict[tuple[int, int], dict[int, Spans]] = defaultdict(lambda: defaultdict(list))
-    if plan.pools and places and earliest <= latest:
-        for need, place, resource, begin, end in _read(plan, given, earliest, latest, now, ignoring, is_as_if_empty):
+    last = max(latest.values(), default=earliest - 1)
+    if plan.pools and earliest <= last:
+        for need, place, resource, begin, end in _read(plan, given, earliest, last, now, ignoring, is_as_if_empty):
             serves[need, place][resource].append((begin, end))
     return Timetable(
         plan=plan,
@@ -262,17 +271,19 @@ def timetable(
 
 def _bounds(
     plan: Plan, places: list[Place], first: date, days: int, now: datetime, audience: Audience
-) -> tuple[int, int]:
-    """The first and the last second at which a visit may begin."""
+) -> tuple[int, dict[int, int]]:
+    """The first second at which a visit may begin, and by place the last one."""
     earliest = min((day_start(first, place.zone) for place in places), default=0)
-    latest = max((day_start(first + timedelta(days=days), place.zone) for place in places), default=0) - 1
+    latest = {place.pk: day_start(first + timedelta(days=days), place.zone) - 1 for place in places}
     if audience is Audience.STAFF:
         return max(earliest, int(now.timestamp())), latest
     if not plan.is_published:
-        return earliest, earliest - 1
-    ends = (now.astimezone(place.zone).date() + timedelta(days=plan.horizon_days + 1) for place in places)
-    horizon = max((day_start(day, place.zone) for day, place in zip(ends, places, strict=True)), default=0) - 1
-    return max(earliest, int((now + plan.notice).timestamp()) + 1), min(latest, horizon)
+        return earliest, dict.fromkeys(latest, earliest - 1)
+    for place in places:
+        beyond = now.astimezone(place.zone).date() + timedelta(days=plan.horizon_days + 1)
+        latest[place.pk] = min(latest[place.pk], day_start(beyond, place.zone) - 1)
+    # Added to an instant: on a clock, a day of notice would have 23 or 25 hours now and then.
+    return max(earliest, int((now.astimezone(UTC) + plan.notice).timestamp()) + 1), latest
 
 
 @dataclass(frozen=True)

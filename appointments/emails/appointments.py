@@ -85,9 +85,18 @@ def may_write_again(appointment: Appointment, *, now: datetime) -> timedelta | N
 
 
 def tell_of_standing(
-    template: str, appointment: Appointment, *, practice: Practice | None, rules: BookingRules, now: datetime
+    template: str,
+    appointment: Appointment,
+    *,
+    practice: Practice | None,
+    rules: BookingRules,
+    now: datetime,
+    was: Visit | None = None,
 ) -> Letter | None:
-    """A letter about what is to take place: booked, waiting, confirmed, moved or reminder. It is void at the start."""
+    """A letter about what is to take place: booked, waiting, confirmed, moved or reminder. It is void at the start.
+
+    Those of a change name what `was` told before. None for a patient without an email address.
+    """
     zone = _zone(appointment.location, practice)
     until = appointment.changeable_until(rules)
     return _write(
@@ -97,7 +106,7 @@ def tell_of_standing(
         now,
         context={
             "visit": _visit(appointment, practice),
-            "was": told_visit(appointment, practice),
+            "was": was,
             "until": Moment(until, zone) if until > now else None,
             "answer_by": appointment.expires_at and Moment(appointment.expires_at, zone),
             "has_said_so": appointment.is_coming_at is not None,

@@ -26,41 +26,6 @@ class StepRefused(Exception):
     """An appointment in this state cannot take that step; the message is for whoever asked for it."""
 
 
-class Status(models.TextChoices):
-    HELD = "held", _("held")
-    REQUESTED = "requested", _("waiting for us")
-    CONFIRMED = "confirmed", _("confirmed")
-    ARRIVED = "arrived", _("arrived")
-    COMPLETED = "completed", _("completed")
-    NO_SHOW = "no_show", _("did not come")
-    CANCELLED = "cancelled", _("cancelled")
-    DECLINED = "declined", _("declined")
-    EXPIRED = "expired", _("expired")
-
-
-# Those that keep their time from others. The database has the same list, in appointments_blocks().
-BLOCKING = (
-    Status.HELD,
-    Status.REQUESTED,
-    Status.CONFIRMED,
-    Status.ARRIVED,
-    Status.COMPLETED,
-    Status.NO_SHOW,
-)
-# The last ones of a line take back what was clicked by mistake; what did not block gets its time anew for that.
-STEPS: dict[Status, tuple[Status, ...]] = {
-    Status.HELD: (Status.REQUESTED, Status.CONFIRMED, Status.EXPIRED),
-    Status.REQUESTED: (Status.CONFIRMED, Status.DECLINED, Status.CANCELLED, Status.EXPIRED),
-    Status.CONFIRMED: (Status.ARRIVED, Status.NO_SHOW, Status.CANCELLED),
-    Status.ARRIVED: (Status.COMPLETED, Status.CONFIRMED),
-    Status.COMPLETED: (Status.ARRIVED,),
-    Status.NO_SHOW: (Status.ARRIVED, Status.CONFIRMED),
-    Status.CANCELLED: (Status.REQUESTED, Status.CONFIRMED),
-    Status.DECLINED: (Status.CONFIRMED,),
-    Status.EXPIRED: (Status.HELD, Status.CONFIRMED),
-}
-
-
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def known(self) -> "AppointmentQuerySet":
         """Those that somebody made: a hold that nobody has filled in yet, or that ran out, is none."""
@@ -108,7 +73,16 @@ class Appointment(models.Model):
     Only `appointments.services` gives it a time or takes it away; the allocations say what is really occupied.
     """
 
-    Status = Status
+    class Status(models.TextChoices):
+        HELD = "held", _("held")
+        REQUESTED = "requested", _("waiting for us")
+        CONFIRMED = "confirmed", _("confirmed")
+        ARRIVED = "arrived", _("arrived")
+        COMPLETED = "completed", _("completed")
+        NO_SHOW = "no_show", _("did not come")
+        CANCELLED = "cancelled", _("cancelled")
+        DECLINED = "declined", _("declined")
+        EXPIRED = "expired", _("expired")
 
     reference = models.CharField(_("reference"), max_length=10, editable=False, default=references.new_reference)
     # What one opened page sent: a double click carries the same.
@@ -233,7 +207,9 @@ class Appointment(models.Model):
 
     def lapse(self, *, now: datetime) -> None:
         """Ends what has run out; who has asked for it is told."""
-        also = {"tell_at": now, "sequence": self.sequence + 1} if self.status == Status.REQUESTED else {}
+        also: dict[str, Any] = (
+            {"tell_at": now, "sequence": self.sequence + 1} if self.status == Status.REQUESTED else {}
+        )
         self.step_to(Status.EXPIRED, by=None, now=now, **also)
 
     def may_become(self, status: str) -> bool:
@@ -255,6 +231,31 @@ class Appointment(models.Model):
             setattr(self, name, value)
         self.save(update_fields=["status", *also])
         self.changes.create(by=by, at=now, was=was, became=status, reason=reason)
+
+
+Status = Appointment.Status
+
+# Those that keep their time from others. The database has the same list, in appointments_blocks().
+BLOCKING = (
+    Status.HELD,
+    Status.REQUESTED,
+    Status.CONFIRMED,
+    Status.ARRIVED,
+    Status.COMPLETED,
+    Status.NO_SHOW,
+)
+# The last ones of a line take back what was clicked by mistake; what did not block gets its time anew for that.
+STEPS: dict[Status, tuple[Status, ...]] = {
+    Status.HELD: (Status.REQUESTED, Status.CONFIRMED, Status.EXPIRED),
+    Status.REQUESTED: (Status.CONFIRMED, Status.DECLINED, Status.CANCELLED, Status.EXPIRED),
+    Status.CONFIRMED: (Status.ARRIVED, Status.NO_SHOW, Status.CANCELLED),
+    Status.ARRIVED: (Status.COMPLETED, Status.CONFIRMED),
+    Status.COMPLETED: (Status.ARRIVED,),
+    Status.NO_SHOW: (Status.ARRIVED, Status.CONFIRMED),
+    Status.CANCELLED: (Status.REQUESTED, Status.CONFIRMED),
+    Status.DECLINED: (Status.CONFIRMED,),
+    Status.EXPIRED: (Status.HELD, Status.CONFIRMED),
+}
 
 
 class Change(models.Model):
@@ -317,7 +318,11 @@ class Allocation(models.Model):
                 )
                 & models.Q(IsFinite(models.F("occupied__startswith")))
                 & models.Q(IsFinite(models.F("occupied__endswith")))
-                & LessThanOrEqual(models.F("occupied__endswith") - models.F("occupied__startswith"), timedelta(days=1)),
+                & models.Q(
+                    LessThanOrEqual(
+                        models.F("occupied__endswith") - models.F("occupied__startswith"), timedelta(days=1)
+                    )
+                ),
                 name="allocation_is_a_span",
             ),
         ]

@@ -1,11 +1,32 @@
+import re
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models.appointment import Appointment
 from clinic.models import Letter
+
+MOST_REMINDERS = 4
+FARTHEST_REMINDER = 30  # days before the visit
+
+
+def read_reminder_days(typed: str) -> list[int]:
+    """Days before the visit, the farthest first, each once. Raises ValidationError for anything but such numbers."""
+    parts = [part.strip() for part in typed.split(",")] if typed.strip() else []
+    if not all(re.fullmatch("[0-9]{1,2}", part) and 1 <= int(part) <= FARTHEST_REMINDER for part in parts):
+        words = _("Write whole numbers from 1 to %(most)d with commas between them, like “3, 1”.")
+        raise ValidationError(words, "days", {"most": FARTHEST_REMINDER})
+    days = {int(part) for part in parts}
+    if len(days) > MOST_REMINDERS:
+        raise ValidationError(_("At most %(most)d reminders for one visit."), "many", {"most": MOST_REMINDERS})
+    return sorted(days, reverse=True)
+
+
+def validate_reminder_days(typed: str) -> None:
+    read_reminder_days(typed)
 
 
 class BookingRules(models.Model):
@@ -48,6 +69,7 @@ class BookingRules(models.Model):
         max_length=40,
         default="3, 1",
         blank=True,
+        validators=[validate_reminder_days],
         help_text=_("Like “3, 1”. Empty: no reminders."),
     )
     what_happens_next = models.TextField(
@@ -85,6 +107,11 @@ class BookingRules(models.Model):
     @property
     def cutoff(self) -> timedelta:
         return timedelta(hours=self.cutoff_hours)
+
+    @property
+    def reminder_offsets(self) -> list[int]:
+        """On which days before the visit patients are reminded, the farthest first."""
+        return read_reminder_days(self.reminder_days)
 
 
 class Reminder(models.Model):

@@ -6,7 +6,7 @@ deadlock. Every path that gives an appointment a time goes through `run` and `cl
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
@@ -137,6 +137,8 @@ def claim(wish: Wish, *, outrun: int = 0) -> Claim:
         raise RuntimeError("A time is claimed in the transaction that writes it.")
     if abs(wish.starts_at - wish.now) > FAR:
         raise NotOffered(_("Choose a time from the list: this one is too far away."))
+    # Minutes are added to them, which on a clock goes wrong where it jumps.
+    wish = replace(wish, starts_at=wish.starts_at.astimezone(UTC), now=wish.now.astimezone(UTC))
     # A day more on both sides: which local day it is depends on the location.
     plan = load_plan(visit_type=wish.visit_type, first=_utc_day(wish.starts_at, -1), days=3, is_to_book=True)
     place, assignment = _choose(plan, wish, outrun)
@@ -249,11 +251,10 @@ def _refuse_too_soon_or_too_late(plan: Plan, wish: Wish) -> None:
             hours,
         )
         raise NotOffered(words % hours)
-    zones = [place.zone for place in plan.places.values()]
-    last = max((wish.now.astimezone(zone).date() for zone in zones), default=wish.now.date())
-    last += timedelta(days=plan.horizon_days)
-    if all(wish.starts_at.astimezone(zone).date() > last for zone in zones):
-        raise NotOffered(_("You can book until %(day)s.") % {"day": date_format(last, "l, F j")})
+    zones = [place.zone for place in plan.places.values() if wish.location in {None, place.pk}]
+    last = {zone: wish.now.astimezone(zone).date() + timedelta(days=plan.horizon_days) for zone in zones}
+    if zones and all(wish.starts_at.astimezone(zone).date() > last[zone] for zone in zones):
+        raise NotOffered(_("You can book until %(day)s.") % {"day": date_format(max(last.values()), "l, F j")})
 
 
 def broken_constraint(error: IntegrityError) -> str | None:

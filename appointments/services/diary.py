@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.utils.translation import gettext_lazy as _
 
 from appointments.availability import Audience, NotBookable
@@ -207,11 +207,12 @@ def confirm_hold(*, appointment: int, details: Details, now: datetime) -> Appoin
             _take_again(held, outrun, now)
         whom = find_or_add(details, now=now)
         by_staff = held.visit_type.confirmation == held.visit_type.Confirmation.BY_STAFF
-        agreed = _agreed(by_staff, whom, BookingRules.current(), now)
-        held.step_to(agreed.pop("status"), by=None, now=now, typed=None, **agreed, **_words(details), **_told(held))
-        held.told_status = held.status
-        held.save(update_fields=["told_status"])
-        emails.tell_booked(held, practice=Practice.objects.first(), now=now)
+        rules = BookingRules.current()
+        agreed = _agreed(by_staff, whom, rules, now)
+        status = agreed.pop("status")
+        told = {**_told(held), "told_status": status}
+        held.step_to(status, by=None, now=now, typed=None, **agreed, **_words(details), **told)
+        emails.tell_booked(held, practice=Practice.objects.first(), rules=rules, now=now)
         return held
 
     return run(confirmed)
@@ -372,9 +373,19 @@ def _once(submission: uuid.UUID, work: Callable[[int], Appointment]) -> Appointm
         raise
 
 
+# What stands before an appointment's row is waited for as long as for a lock on resources.
+LOCK_ROW = """
+SELECT set_config('lock_timeout', '3s', true);
+SELECT id FROM appointments_appointment WHERE id = %s FOR UPDATE
+"""
+
+
 def _locked(appointment: int) -> Appointment:
+    """Locks first and then reads: who had to wait for the row would see it new, but with the old one's patient."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_ROW, [appointment])
     rows = Appointment.objects.select_related("visit_type", "patient", "location", "provider__provider")
-    return rows.select_for_update(of=("self",)).get(pk=appointment)
+    return rows.get(pk=appointment)
 
 
 def _write(claimed: Claim, *, now: datetime, **fields: Any) -> Appointment:

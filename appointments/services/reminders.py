@@ -83,7 +83,7 @@ def _remind(
     with transaction.atomic():
         appointment = (
             Appointment.objects.filter(pk=appointment_pk, starts_at=starts_at, status=Status.CONFIRMED)
-            .select_related("patient", "location", "provider__provider", "told_location", "told_provider__provider")
+            .select_related("patient", "location", "provider__provider")
             .select_for_update(skip_locked=True, of=("self",))
             .first()
         )

@@ -1,6 +1,6 @@
-"""Telling patients what has changed, once the time to take it back is over; and their links again."""
+"""Telling patients what has changed, once the time to take it back is over."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -9,15 +9,12 @@ from appointments.emails import appointments as emails
 from appointments.links import MANAGE
 from appointments.models import Appointment, BookingRules, Status
 from appointments.services.sweeping import MOST_AT_ONCE, GoesOn, always, one_by_one
-from clinic import addresses, letters
+from clinic import letters
 from clinic.models import Letter, Practice
-from clinic.rate_limits import Limit
 
 STANDING = {Status.REQUESTED, Status.CONFIRMED}
 # What ended without a visit, and the letter that says so.
 ENDS = {Status.CANCELLED: "cancelled", Status.DECLINED: "declined", Status.EXPIRED: "lapsed"}
-LINKS_TO_ONE_MAILBOX = Limit("appointments.links.mailbox", 3, timedelta(days=1))
-MOST_LINKS = 10
 
 
 def tell_changes(*, now: datetime, goes_on: GoesOn = always) -> int:
@@ -29,21 +26,6 @@ def tell_changes(*, now: datetime, goes_on: GoesOn = always) -> int:
     due = Appointment.objects.filter(tell_at__lte=now).order_by("tell_at", "pk").values_list("pk", flat=True)
     jobs = [(pk, now) for pk in due[:MOST_AT_ONCE]]
     return one_by_one(_tell, jobs, goes_on=goes_on)
-
-
-def tell_links(*, email: str, now: datetime) -> None:
-    """Sends the links of all that this canonical address has before it; nothing when that is nothing.
-
-    Whoever asks learns neither. At most three letters a day to one mailbox.
-    """
-    with transaction.atomic():
-        # Counted for unknown addresses as well: the answer takes as long.
-        may_write = LINKS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now) is None
-        standing = Appointment.objects.standing().filter(patient__email__iexact=email, ends_at__gt=now)
-        theirs = standing.select_related("location", "provider__provider").order_by("starts_at", "pk")
-        found = list(theirs[:MOST_LINKS])
-        if found and may_write:
-            emails.tell_links(found, to=email, practice=Practice.objects.first(), now=now)
 
 
 def _tell(appointment_pk: int, now: datetime) -> Letter | None:
@@ -98,8 +80,9 @@ def _write(template: str, appointment: Appointment, now: datetime) -> Letter | N
     practice = Practice.objects.first()
     if Status(appointment.status) in ENDS:
         return emails.tell_of_end(template, appointment, practice=practice, now=now)
+    was = emails.told_visit(appointment, practice)
     rules = BookingRules.current()
-    return emails.tell_of_standing(template, appointment, practice=practice, rules=rules, now=now)
+    return emails.tell_of_standing(template, appointment, practice=practice, rules=rules, now=now, was=was)
 
 
 def _letters_about(appointment: Appointment) -> QuerySet[Letter]:

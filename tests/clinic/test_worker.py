@@ -17,12 +17,22 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from appointments.models import Appointment, Reminder
 from clinic import letters, worker
 from clinic.models import Image, Letter, MailLink, RateLimit, WorkerHeartbeat
 from clinic.tasks import render_image
 from clinic.views.health import STILL_ALIVE
 from tests import mail_sink
-from tests.factories import NOON, make_image, make_letter, picture_file
+from tests.factories import (
+    NOON,
+    make_image,
+    make_letter,
+    make_location,
+    make_patient,
+    make_practice,
+    make_visit_type,
+    picture_file,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 30.0  # seconds, on a busy machine
@@ -250,6 +260,84 @@ def test_two_at_once_send_fifty_letters_once_each(sink):
 
     assert sorted(int(message["Subject"]) for message in sink.accepted) == list(range(50))
     assert set(Letter.objects.values_list("attempts", flat=True)) == {1}
+
+
+def make_visits(number):
+    """Confirmed long ago, to begin soon: each is due for its one reminder."""
+    make_practice()
+    now, patient, place = timezone.now(), make_patient(), make_location()
+    visit_type = make_visit_type(locations=[place])
+    begins = [now + timedelta(hours=20, minutes=minutes) for minutes in range(number)]
+    return Appointment.objects.bulk_create(
+        Appointment(
+            status=Appointment.Status.CONFIRMED,
+            patient=patient,
+            visit_type=visit_type,
+            location=place,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=30),
+            created_at=now - timedelta(days=9),
+            settled_at=now - timedelta(days=9),
+        )
+        for starts_at in begins
+    )
+
+
+@outside_a_transaction
+def test_killed_while_it_writes_reminders_each_is_written_once_and_sent(sink, next_worker):
+    with running_worker(sink) as process:
+        process.send_signal(signal.SIGSTOP)
+        visits = make_visits(80)
+        process.send_signal(signal.SIGCONT)
+        until(Reminder.objects.exists)
+        process.kill()
+        process.wait()
+    killed_at = Reminder.objects.filter(letter__isnull=False).count()
+    assert Letter.objects.count() == killed_at < len(visits), "It was too quick to be killed on the way."
+
+    for _ in range(2):
+        let_time_pass()
+        next_worker()
+
+    reminded = Reminder.objects.filter(letter__isnull=False)
+    assert set(reminded.values_list("appointment", flat=True)) == {visit.pk for visit in visits}
+    assert (reminded.count(), Letter.objects.count()) == (80, 80)
+    assert set(Letter.objects.values_list("state", flat=True)) == {Letter.State.SENT}
+    assert set(sink.message_ids) == {letters.message_id(letter) for letter in Letter.objects.all()}
+
+
+@outside_a_transaction
+def test_a_worker_that_was_away_sends_one_late_reminder_and_none_after_the_start(sink, next_worker):
+    make_visits(1)
+    next_worker()
+
+    assert list(Reminder.objects.order_by("pk").values_list("days_before", "letter__state")) == [
+        (1, Letter.State.SENT),
+        (3, None),
+    ]
+    assert len(sink.accepted) == 1
+
+    Appointment.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
+    next_worker()
+    assert len(sink.accepted) == 1
+
+
+@outside_a_transaction
+def test_a_slow_mail_server_keeps_no_reminder_from_being_written(sink, next_worker, monkeypatch):
+    monkeypatch.setattr(worker, "LONGEST_SWEEP", timedelta(seconds=0.5))
+
+    def slowly(message):
+        time.sleep(0.6)
+        return "250 OK"
+
+    sink.answers += [slowly] * 3
+    for _ in range(3):
+        make_letter()
+    make_visits(1)
+
+    next_worker()
+
+    assert (len(sink.accepted), Reminder.objects.filter(letter__isnull=False).count()) == (1, 1)
 
 
 @outside_a_transaction

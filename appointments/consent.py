@@ -9,3 +9,9 @@ WORDS: Final = _(
     "I agree that the practice keeps these details and uses them to answer my request, and that it may call me or "
     "write to me about it. I know that email and text messages are not encrypted all the way."
 )
+
+BOOKING_VERSION: Final = "booking 2026-11"
+BOOKING_WORDS: Final = _(
+    "I agree that the practice keeps these details for my appointment, and that it may call me or write to me about "
+    "it. I know that email and text messages are not encrypted all the way."
+)

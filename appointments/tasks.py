@@ -5,9 +5,9 @@ from appointments.services import find_booking
 
 
 @task()
-def send_links(email: str) -> None:
-    """“Send my link again”, away from the request: how long the answer takes tells nobody whose address is known.
+def send_links(appointments: list[int]) -> None:
+    """“Send my link again”, away from the request; an empty list for somebody whom nobody knows.
 
     If it is lost, the patient asks again.
     """
-    find_booking.send_links(email=email, now=timezone.now())
+    find_booking.send_links(appointments=appointments, now=timezone.now())

@@ -31,6 +31,11 @@ def articles() -> list[Entry]:
     return found
 
 
+def diary() -> Entry:
+    """Rules, people, things, exceptions, visit_types, patients and visits, by these names."""
+    return _read("diary.toml")
+
+
 def clip(name: str) -> Path:
     return FOLDER / "clips" / name
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article
 from clinic import images
-from clinic.demo import content, drawing, rows
+from clinic.demo import content, drawing, removal, rows, visits
 from clinic.demo.content import Entry
+from clinic.demo.diary import DiaryLoader
 from clinic.models import (
     Closure,
     DemoRow,
@@ -42,7 +43,8 @@ class DemoRefused(Exception):
 def load(*, now: datetime) -> dict[str, int]:
     """Makes the demo practice as of `now`; returns the number of rows by their name, empty when it is there already.
 
-    All or nothing, files included. Raises DemoRefused in a database that holds real rows, or remains of a demo.
+    All or nothing, files included, as long as the process lives to take back what it made. Raises DemoRefused in a
+    database that holds real rows, or remains of a demo.
     """
     loader = _Loader(now)
     try:
@@ -56,6 +58,11 @@ def load(*, now: datetime) -> dict[str, int]:
         # The database forgets by itself; the files do not.
         for row in loader.made:
             rows.delete_files(row)
+        raise
+    try:
+        loader.visits()
+    except BaseException:
+        removal.remove()
         raise
     counts: dict[str, int] = {}
     for row in loader.made:
@@ -98,6 +105,16 @@ class _Loader:
             self.policy(position, **policy)
         for article in content.articles():
             self.article(**article)
+        self.diary_words = content.diary()
+        self.diary = DiaryLoader(
+            keep=self.keep,
+            now=self.now,
+            today=self.today,
+            locations=self.locations,
+            providers=self.providers,
+            treatments=self.treatments,
+        )
+        self.diary.load(self.diary_words)
 
     def places_and_people(self, words: Entry) -> None:
         for position, location in enumerate(words["locations"]):
@@ -114,6 +131,12 @@ class _Loader:
             self.treatment(position, **treatment)
         for offer in words["offers"]:
             self.offer(**offer)
+
+    def visits(self) -> None:
+        """After the transaction: each booking is one of its own, tried again when the database asks for it."""
+        words, diary = self.diary_words, self.diary
+        made = visits.fill(words=words, patients=diary.patients, desk=diary.desk, today=self.today, now=self.now)
+        self.made += made
 
     def keep(self, row: Row) -> Row:
         self.made.append(row)

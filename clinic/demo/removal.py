@@ -1,16 +1,25 @@
 """Takes the demo practice out again, and leaves alone whatever a real row uses."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.db import models, transaction
 
+from appointments.links import MANAGE
+from appointments.models import Allocation, Appointment, Change, Reminder
 from clinic.demo import rows
-from clinic.models import DemoRow, Rendition
+from clinic.models import DemoRow, Image, Letter, MailLink, Rendition
 
 Reference = models.ForeignKey | models.ManyToManyField
+# What belongs to a row and goes with it, whoever made it since: the worker, or staff who tried the desk.
+PARTS: dict[type[models.Model], tuple[str, type[models.Model]]] = {
+    Rendition: ("image", Image),
+    Allocation: ("appointment", Appointment),
+    Change: ("appointment", Appointment),
+    Reminder: ("appointment", Appointment),
+}
 
 
 @dataclass
@@ -30,7 +39,10 @@ def remove() -> Removal:
     with transaction.atomic():
         rows.lock()
         demo = _locked(rows.demo_rows())
+        _add_parts(demo)
         kept = _kept(demo)
+        if letters := _remove_letters_about(demo.get(Appointment, set())):
+            result.removed[str(Letter._meta.verbose_name_plural)] += letters
         # The newest first: what refers to another row was made after it.
         for record in DemoRow.objects.select_related("content_type").order_by("-pk"):
             model = record.content_type.model_class()
@@ -60,6 +72,19 @@ def _locked(demo: rows.Rows) -> rows.Rows:
     }
 
 
+def _add_parts(demo: rows.Rows) -> None:
+    for model, (reference, whole) in PARTS.items():
+        mine = model._base_manager.filter(**{f"{reference}__in": demo.get(whole, set())})
+        demo[model] = demo.get(model, set()) | set(mine.values_list("pk", flat=True))
+
+
+def _remove_letters_about(appointments: set[int]) -> int:
+    """Removes the reminders and news that the worker wrote since, and their links: they lead nowhere any more."""
+    MailLink.objects.filter(purpose=MANAGE, object_id__in=appointments).delete()
+    written = Letter.objects.filter(links__link__purpose=MANAGE, links__link__object__in=list(appointments))
+    return written.delete()[0]
+
+
 def _with_parts(row: models.Model) -> list[models.Model]:
     # The worker may have made the renditions anew since the demo was loaded.
     return [row, *Rendition.objects.filter(image_id=row.pk)] if row._meta.label == "clinic.Image" else [row]
@@ -67,17 +92,19 @@ def _with_parts(row: models.Model) -> list[models.Model]:
 
 def _kept(demo: rows.Rows) -> dict[Key, str]:
     """The demo rows that stay, with the reason."""
-    kept: dict[Key, str] = {}
+    used: dict[Key, dict[type[models.Model], set[int]]] = defaultdict(lambda: defaultdict(set))
     for model, reference in _references():
         target = reference.related_model
-        if model in (DemoRow, Rendition) or not demo.get(target):
+        if model is DemoRow or not demo.get(target):
             continue
         users = model._base_manager.exclude(pk__in=demo.get(model, set()))
-        found = users.filter(**{f"{reference.name}__in": demo[target]}).values_list(reference.name, flat=True)
-        for key, count in Counter(found).items():
+        for key, user in users.filter(**{f"{reference.name}__in": demo[target]}).values_list(reference.name, "pk"):
             if key in demo[target]:
-                reason = f"used by {count} real {model._meta.verbose_name_plural}"
-                kept[target, key] = f"{kept[target, key]}, {reason}" if (target, key) in kept else reason
+                used[target, key][model].add(user)
+    kept = {
+        key: ", ".join(f"used by {len(users)} real {model._meta.verbose_name_plural}" for model, users in by.items())
+        for key, by in used.items()
+    }
     _add_needed(kept, demo)
     return kept
 

@@ -25,8 +25,10 @@ def demo_rows() -> Rows:
     return found
 
 
-def record(row: models.Model) -> None:
-    DemoRow.objects.create(content_type=ContentType.objects.get_for_model(row), object_id=row.pk)
+def record(*made: models.Model) -> None:
+    DemoRow.objects.bulk_create(
+        DemoRow(content_type=ContentType.objects.get_for_model(row), object_id=row.pk) for row in made
+    )
 
 
 def real_rows() -> dict[str, int]:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from appointments.availability import Audience
-from appointments.models import Allocation, Appointment, BookingRules, Patient, Status, StepRefused
+from appointments.models import BLOCKING, Allocation, Appointment, BookingRules, Patient, Status, StepRefused
 from appointments.services import diary
 from clinic.models import Closure, Letter
 from tests import factories
@@ -369,3 +369,9 @@ def test_one_address_serves_several_people_and_nobody_is_overwritten(visit):
     assert (daughter == mother, daughter.looks_like_another, mother.looks_like_another) == (False, True, False)
     mother.refresh_from_db()
     assert (mother.name, mother.email) == ("Ada Byron", "ada@example.com")
+
+
+def test_the_database_has_the_same_list_of_what_blocks(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT s FROM unnest(%s) AS s WHERE appointments_blocks(s)", [Status.values])
+        assert {status for (status,) in cursor.fetchall()} == set(BLOCKING)

@@ -160,11 +160,11 @@ def test_the_form_asks_the_same_number_of_questions_of_the_database_however_much
         factories.make_treatment()
 
     fill()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(FORM)
     for _again in range(4):
         fill()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(FORM)
 
 

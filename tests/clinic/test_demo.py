@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
+from appointments.models import Appointment, VisitType
 from articles.models import Article
 from clinic.demo import rows
 from clinic.models import (
@@ -33,6 +34,7 @@ PAGES = (
     "/locations/",
     "/offers/",
     "/appointments/request/",
+    "/appointments/book/",
 )
 
 
@@ -81,6 +83,8 @@ def test_the_demo_has_what_was_promised(loaded):
     assert Testimonial.objects.shown().count() == 4
     assert Testimonial.objects.shown().films().get().by_physician is True
     assert set(Policy.objects.values_list("kind", flat=True)) == set(Policy.Kind.values) - {"other"}
+    assert VisitType.objects.shown().count() == 10
+    assert Appointment.objects.count() >= 40
     assert Article.objects.published(now).count() == Article.objects.count() >= 10
 
 
@@ -94,7 +98,8 @@ def test_every_picture_and_film_is_there(loaded):
 @pytest.mark.django_db
 def test_every_row_is_recorded(loaded):
     assert rows.real_rows() == {}
-    assert DemoRow.objects.count() == sum(len(keys) for keys in all_rows().values())
+    # And one user: the invented colleague at the desk.
+    assert DemoRow.objects.count() == 1 + sum(len(keys) for keys in all_rows().values())
 
 
 @pytest.mark.django_db
@@ -108,7 +113,8 @@ def test_a_second_load_changes_nothing_and_says_so(loaded):
 @pytest.mark.django_db
 def test_every_page_of_the_demo_opens(loaded, client):
     shown = [*Article.objects.all(), *Treatment.objects.all(), *Provider.objects.all()]
-    addresses = [row.get_absolute_url() for row in [*shown, *Location.objects.all(), *Policy.objects.all()]]
+    shown += [*Location.objects.all(), *Policy.objects.all(), *VisitType.objects.all()]
+    addresses = [row.get_absolute_url() for row in shown]
     answers = {address: client.get(address).status_code for address in (*PAGES, *addresses)}
     assert {address: code for address, code in answers.items() if code != 200} == {}
 

@@ -67,7 +67,7 @@ FULL = {
 QUERIES = {
     "home": 20,
     "treatments": 9,
-    "treatment": 15,
+    "treatment": 16,
     "team": 9,
     "provider": 14,
     "locations": 9,

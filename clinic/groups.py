@@ -7,6 +7,12 @@ GROUPS: dict[str, dict[str, list[str]]] = {
     "Front desk": {
         "appointments.appointmentrequest": ["view", "add", "change"],
         "appointments.note": ["view", "add"],
+        "appointments.appointment": ["view", "add", "change", "see_whole_diary"],
+        "appointments.patient": ["view", "add", "change"],
+        "appointments.resource": ["view"],
+        "appointments.resourcehours": ["view"],
+        "appointments.hoursexception": ["view", "add", "change", "delete"],
+        "appointments.visittype": ["view"],
         "newsletter.subscriber": ["view", "take_off"],
         "clinic.letter": ["view", "resend"],
         "clinic.closure": ["view", "add", "change", "delete"],
@@ -14,6 +20,10 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.openinghours": ["view"],
         "clinic.provider": ["view"],
         "clinic.treatment": ["view"],
+    },
+    # A person who treats patients: their own appointments, by the account on the page of the provider.
+    "Provider": {
+        "appointments.appointment": ["view"],
     },
     "Editor": {
         "articles.article": ["view", "add", "change", "delete", "publish"],
@@ -42,5 +52,7 @@ def make_groups() -> None:
         wanted = Q()
         for label, verbs in models.items():
             app, model = label.split(".")
-            wanted |= Q(content_type__app_label=app, codename__in=[f"{verb}_{model}" for verb in verbs])
+            # One of our own may be a whole phrase, like `see_whole_diary`.
+            names = [*verbs, *(f"{verb}_{model}" for verb in verbs)]
+            wanted |= Q(content_type__app_label=app, content_type__model=model, codename__in=names)
         group.permissions.add(*Permission.objects.filter(wanted))

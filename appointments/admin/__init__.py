@@ -1,3 +1,27 @@
-from appointments.admin import panels, request
+from appointments.admin import (
+    appointment,
+    closure,
+    diary_panels,
+    hours_exception,
+    panels,
+    patient,
+    request,
+    resource,
+    rules,
+    setup_panel,
+    visit_type,
+)
 
-__all__ = ["panels", "request"]
+__all__ = [
+    "appointment",
+    "closure",
+    "diary_panels",
+    "hours_exception",
+    "panels",
+    "patient",
+    "request",
+    "resource",
+    "rules",
+    "setup_panel",
+    "visit_type",
+]

@@ -8,12 +8,12 @@ from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from appointments.admin import shown
+from appointments.admin import access, diary_shown, shown
 from appointments.admin.desk_forms import CallForm, DeskForm
 from appointments.admin.filters import AssigneeFilter, StatusFilter
 from appointments.admin.inlines import NoteInline, PreferredTimeInline
@@ -76,7 +76,10 @@ class RequestAdmin(admin.ModelAdmin):
             return [(_("Who is calling"), {"fields": CALLER}), (_("What they would like"), {"fields": WISH})]
         step = ["step"] if self.has_change_permission(request, obj) else []
         return [
-            (_("At the desk"), {"fields": ["status", *step, "assignee", shown.age, "due_on", shown.notes]}),
+            (
+                _("At the desk"),
+                {"fields": ["status", *step, "assignee", shown.age, "due_on", diary_shown.booked, shown.notes]},
+            ),
             (_("Patient"), {"fields": [shown.patient, shown.call, shown.write, "channel", "is_new_patient"]}),
             (
                 _("What they would like"),
@@ -109,6 +112,13 @@ class RequestAdmin(admin.ModelAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: AppointmentRequest | None) -> list[Any]:
         return [NoteInline] if obj else [PreferredTimeInline, NoteInline]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With the way to book it; the page that books says so when a colleague was faster."""
+        offers = {"may_book": access.may_book(request.user)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **offers})
 
     def save_model(self, request: HttpRequest, obj: AppointmentRequest, form: forms.ModelForm, change: bool) -> None:
         by, now = cast(User, request.user), timezone.now()

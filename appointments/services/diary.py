@@ -6,7 +6,7 @@ inside another. Instants are aware, `now` is the caller's. A `provider` is a res
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection
@@ -143,6 +143,8 @@ def book(
             request=request,
         )
         if request is not None and by is not None:
+            request.patient = whom
+            request.save(update_fields=["patient"])
             request.mark_booked(by=by, now=now)
         emails.tell_booked(appointment, practice=Practice.objects.first(), rules=claimed.plan.rules, now=now)
         return appointment
@@ -236,7 +238,7 @@ def move(
 
     def moved(outrun: int) -> Appointment:
         moving = _locked(appointment)
-        if not moving.is_standing:
+        if not moving.is_standing or moving.has_run_out(now):
             raise StepRefused(_("This appointment is %s; it cannot be moved.") % moving.get_status_display())
         if audience is Audience.PATIENTS:
             _refuse_too_late(moving, now)
@@ -289,18 +291,20 @@ def cancel(*, appointment: int, by: User | None, now: datetime, reason: str = ""
 def reinstate(*, appointment: int, by: User | None, now: datetime, reason: str = "") -> Appointment:
     """Takes back a cancellation, a refusal or a lapse, if the time is still free.
 
-    What waited for staff waits again when the patient (`by` is None) takes it back. Raises StepRefused, SlotTaken,
+    What waited for staff when it was cancelled waits again; all else is confirmed. Raises StepRefused, SlotTaken,
     NotOffered, DiaryBusy.
     """
 
     def reinstated(outrun: int) -> Appointment:
         back = _locked(appointment)
         waited = back.changes.filter(became=back.status, was=Status.REQUESTED).exists()
-        status = Status.REQUESTED if waited and by is None else Status.CONFIRMED
+        status = Status.REQUESTED if waited and back.status == Status.CANCELLED else Status.CONFIRMED
         if back.patient is None or back.is_standing or not back.may_become(status):
             raise StepRefused(_("This appointment is %s; it cannot be taken back.") % back.get_status_display())
+        # A visit that should be going on already is not refused as one of the past.
+        as_of = min(now, back.starts_at - timedelta(seconds=1)) if by else now
         wish = Wish(
-            back.visit_type_id, back.starts_at, back.location_id, back.provider_id, Audience.STAFF, now, back.pk
+            back.visit_type_id, back.starts_at, back.location_id, back.provider_id, Audience.STAFF, as_of, back.pk
         )
         _occupy(back, claim(wish, outrun=outrun))
         expires_at = now + BookingRules.current().answer if status == Status.REQUESTED else None

@@ -1,6 +1,5 @@
 """Reminders of visits: so many days before on the wall clock of the place, late rather than never, once each."""
 
-import re
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -11,7 +10,6 @@ from appointments.services.sweeping import MOST_AT_ONCE, GoesOn, always, one_by_
 from clinic import letters
 from clinic.models import Letter, Practice
 
-MOST_DAYS = 60
 # What is due: confirmed, told of as it stands, to begin soon, and agreed before the reminder's instant, which is
 # `days` earlier at the same hour on the clock there. A reminder that was written covers those of more days.
 DUE = """
@@ -46,7 +44,7 @@ def write_due(*, now: datetime, goes_on: GoesOn = always) -> int:
     None is ever sent once the visit has begun.
     """
     rules = BookingRules.current()
-    days = days_before(rules)
+    days = sorted(rules.reminder_offsets)
     if not days:
         return 0
     with connection.cursor() as cursor:
@@ -55,11 +53,6 @@ def write_due(*, now: datetime, goes_on: GoesOn = always) -> int:
     practice = Practice.objects.first() if due else None
     jobs = [(pk, starts_at, days_due, practice, rules, now) for pk, starts_at, days_due in due]
     return one_by_one(_remind, jobs, goes_on=goes_on)
-
-
-def days_before(rules: BookingRules) -> list[int]:
-    """Whole days, each once, the smallest first: [1, 3]."""
-    return sorted({int(days) for days in re.findall(r"\d+", rules.reminder_days) if 0 < int(days) <= MOST_DAYS})
 
 
 def withdraw(appointment: Appointment, *, now: datetime) -> None:

@@ -22,6 +22,16 @@ from clinic.models.letter import LetterQuerySet
 KINDS = {
     "appointments/letters/received": _("To a patient: we have your request"),
     "appointments/letters/arrived": _("To the desk: a request has arrived"),
+    "appointments/letters/booked": _("To a patient: you are booked"),
+    "appointments/letters/waiting": _("To a patient: your booking waits for us"),
+    "appointments/letters/to_confirm": _("To the desk: a booking waits for an answer"),
+    "appointments/letters/confirmed": _("To a patient: we confirm your booking"),
+    "appointments/letters/moved": _("To a patient: your appointment was moved"),
+    "appointments/letters/cancelled": _("To a patient: your appointment is cancelled"),
+    "appointments/letters/declined": _("To a patient: we cannot take your booking"),
+    "appointments/letters/lapsed": _("To a patient: your booking has lapsed"),
+    "appointments/letters/reminder": _("To a patient: reminder"),
+    "appointments/letters/links": _("To a patient: links to their appointments"),
     "newsletter/letters/confirm": _("Newsletter: please confirm"),
     "newsletter/letters/already": _("Newsletter: you are on the list already"),
 }

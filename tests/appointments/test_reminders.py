@@ -117,14 +117,6 @@ def test_a_location_without_a_zone_of_its_own_has_the_practices(db):
     assert reminders.write_due(now=at(7, zone=ZoneInfo("America/Los_Angeles"))) == 1
 
 
-@pytest.mark.parametrize(
-    ("typed", "days"),
-    [("3, 1", [1, 3]), ("", []), ("1 3,3;7", [1, 3, 7]), ("0, 2", [2]), ("tomorrow", []), ("61, 999999999999", [])],
-)
-def test_the_days_are_those_that_the_practice_has_typed(typed, days):
-    assert reminders.days_before(BookingRules(reminder_days=typed)) == days
-
-
 def test_without_days_none_is_written(house):
     BookingRules.objects.create(reminder_days="")
     book(house, at(11))

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django_tasks_db.models import DBTaskResult
 
+from appointments.models import Appointment
 from clinic import dashboard, groups, mail_links, worker
 from clinic.admin.letter import KINDS
 from clinic.admin.rich_text import EDITOR_STYLE
@@ -47,7 +48,12 @@ LINK = Link(purpose="test.confirm", object_id=7, view="clinic:policy", lifetime=
 GROUPS = {"Front desk": front_desk, "Editor": editor, "Marketing": marketing}
 SEEN = {
     "Front desk": {
+        "appointments.Appointment",
         "appointments.AppointmentRequest",
+        "appointments.HoursException",
+        "appointments.Patient",
+        "appointments.Resource",
+        "appointments.VisitType",
         "clinic.Closure",
         "clinic.Letter",
         "clinic.Location",
@@ -76,7 +82,7 @@ SEEN = {
 
 
 # Letters write themselves, there is one practice, and who wants the newsletter signs up.
-NEVER_BY_HAND = {Letter, Practice, Subscriber}
+NEVER_BY_HAND = {Appointment, Letter, Practice, Subscriber}
 
 
 def signed_in(client, user):

@@ -1,0 +1,121 @@
+"""A time becomes a patient's."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from appointments.availability import Audience
+from appointments.emails import appointments as emails
+from appointments.models import (
+    Appointment,
+    AppointmentRequest,
+    BookingRules,
+    Patient,
+    Status,
+)
+from appointments.services.claims import Wish, claim, run
+from appointments.services.diary.holds import take_again
+from appointments.services.diary.rows import locked, once, told, write
+from appointments.services.patients import Details, find_or_add
+from clinic.models import Practice, User
+
+
+class TooManyWaiting(Exception):
+    """One contact may have only so many bookings that wait for staff."""
+
+
+def book(
+    *,
+    visit_type: str | int,
+    starts_at: datetime,
+    location: int | None,
+    provider: int | None,
+    details: Details | None,
+    patient: Patient | None,
+    by: User | None,
+    submission: uuid.UUID,
+    audience: Audience,
+    now: datetime,
+    request: AppointmentRequest | None = None,
+) -> Appointment:
+    """Books in one go, for `patient` or for whom the `details` name. What staff book is confirmed at once.
+
+    A repeated `submission` gives the first one's appointment; a `request` is answered by it in the same transaction.
+    Raises SlotTaken, NotOffered, NotBookable, TooManyWaiting, DiaryBusy, and StatusRefused of the request.
+    """
+    wish = Wish(visit_type, starts_at, location, provider, audience, now)
+
+    def booked(outrun: int) -> Appointment:
+        claimed = claim(wish, outrun=outrun)
+        whom = patient or find_or_add(_given(details), now=now)
+        appointment = write(
+            claimed,
+            **_agreed(claimed.plan.is_confirmed_by_staff and by is None, whom, claimed.plan.rules, now),
+            **_words(details),
+            now=now,
+            submission=submission,
+            booked_by=by,
+            request=request,
+        )
+        if request is not None and by is not None:
+            request.patient = whom
+            request.save(update_fields=["patient"])
+            request.mark_booked(by=by, now=now)
+        emails.tell_booked(appointment, practice=Practice.objects.first(), rules=claimed.plan.rules, now=now)
+        return appointment
+
+    return once(submission, booked)
+
+
+def confirm_hold(*, appointment: int, details: Details, now: datetime) -> Appointment:
+    """Makes the held time the patient's; one that ran out is taken again. Once it is booked, does nothing.
+
+    Raises SlotTaken, NotOffered, NotBookable, TooManyWaiting, DiaryBusy.
+    """
+
+    def confirmed(outrun: int) -> Appointment:
+        held = locked(appointment)
+        if held.patient is not None:
+            return held
+        if held.status == Status.EXPIRED or held.has_run_out(now):
+            take_again(held, outrun, now)
+        whom = find_or_add(details, now=now)
+        by_staff = held.visit_type.confirmation == held.visit_type.Confirmation.BY_STAFF
+        rules = BookingRules.current()
+        agreed = _agreed(by_staff, whom, rules, now)
+        status = agreed.pop("status")
+        held.step_to(status, by=None, now=now, typed=None, **agreed, **_words(details), **told(held, status))
+        emails.tell_booked(held, practice=Practice.objects.first(), rules=rules, now=now)
+        return held
+
+    return run(confirmed)
+
+
+def _agreed(waits_for_staff: bool, patient: Patient, rules: BookingRules, now: datetime) -> dict[str, Any]:
+    """The fields of an appointment that has become somebody's. Raises TooManyWaiting."""
+    if not waits_for_staff:
+        return {"status": Status.CONFIRMED, "patient": patient, "settled_at": now, "expires_at": None}
+    waiting = Appointment.objects.awaiting_answer().filter(
+        patient__in=Patient.objects.reached_by(email=patient.email, phone_e164=patient.phone_e164)
+    )
+    if waiting.count() >= rules.most_requested:
+        raise TooManyWaiting(_("You have bookings that wait for our answer already. Please call us to book another."))
+    return {"status": Status.REQUESTED, "patient": patient, "settled_at": now, "expires_at": now + rules.answer}
+
+
+def _given(details: Details | None) -> Details:
+    if details is None:
+        raise ValueError("A booking needs a patient, or the details of one.")
+    return details
+
+
+def _words(details: Details | None) -> dict[str, str]:
+    if details is None:
+        return {}
+    return {
+        "message": details.message,
+        "consent_text": details.consent_text,
+        "consent_version": details.consent_version,
+    }

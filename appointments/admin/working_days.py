@@ -64,7 +64,7 @@ class WorkingDays:
     def spans(self, place: Location, day: date) -> list[tuple[int, int]]:
         """What is left of a local day, as instants in order."""
         opened = [
-            (instant(day, hours.opens, place.zone), instant(day, hours.closes, place.zone, is_last=True))
+            (instant(day, hours.opens, place.zone), instant(day, hours.closes, place.zone, is_end=True))
             for hours in self.weeks.get(place.pk, [])
             if hours.holds_on(day)
         ]

@@ -74,7 +74,7 @@ class Exceptional:
             return
         for number in range((last - first).days + 1):
             day = first + timedelta(days=number)
-            yield instant(day, self.opens, zone), instant(day, self.closes, zone, is_last=True)
+            yield instant(day, self.opens, zone), instant(day, self.closes, zone, is_end=True)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Plan:
             for hours in week:
                 if hours.holds_on(day):
                     opens = instant(day, hours.opens, place.zone)
-                    yield opens, instant(day, hours.closes, place.zone, is_last=True)
+                    yield opens, instant(day, hours.closes, place.zone, is_end=True)
         follows = resource in self.follows_location and (resource, place.pk) in self.weeks
         for extra in self.exceptions:
             mine = extra.resource == resource or (extra.resource is None and follows)

@@ -15,15 +15,22 @@ SMALLEST_STEP = 5 * 60
 
 
 @lru_cache(maxsize=8192)
-def instant(day: date, clock: time, zone: ZoneInfo, *, is_last: bool = False) -> int:
-    """When the clock shows this time on this day: the first time, or the last of the two of an autumn night.
+def instant(day: date, clock: time, zone: ZoneInfo, *, is_end: bool = False) -> int:
+    """When the clock shows this time on this day: the first time, or as an end the last of an autumn night.
 
-    A time that the clock jumps over in spring is the moment of the jump.
+    What ends as the doubled hour begins ends the first time. A time that the clock jumps over in spring is the moment
+    of the jump.
     """
     early, late = (datetime.combine(day, clock, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    if early <= late:
-        return int((late if is_last else early).timestamp())
-    return _jump(int(late.timestamp()), int(early.timestamp()), zone)
+    if early > late:
+        return _jump(int(late.timestamp()), int(early.timestamp()), zone)
+    return int((late if is_end and _is_doubled(day, clock, zone) else early).timestamp())
+
+
+def _is_doubled(day: date, clock: time, zone: ZoneInfo) -> bool:
+    """Whether the minute before this time comes twice."""
+    before = datetime.combine(day, clock, zone) - timedelta(minutes=1)
+    return before.utcoffset() != before.replace(fold=1).utcoffset()
 
 
 def _jump(before: int, after: int, zone: ZoneInfo) -> int:

@@ -87,7 +87,7 @@ def cancel(*, appointment: int, by: User | None, now: datetime, reason: str = ""
 
 
 def reinstate(*, appointment: int, by: User | None, now: datetime, reason: str = "") -> Appointment:
-    """Takes back a cancellation, a refusal or a lapse, if the time is still free.
+    """Takes back a cancellation, and for staff a refusal or a lapse, if the time is still free.
 
     What waited for staff when it was cancelled waits again; all else is confirmed. Raises StepRefused, SlotTaken,
     NotOffered, DiaryBusy.
@@ -97,7 +97,8 @@ def reinstate(*, appointment: int, by: User | None, now: datetime, reason: str =
         back = locked(appointment)
         waited = back.changes.filter(became=back.status, was=Status.REQUESTED).exists()
         status = Status.REQUESTED if waited and back.status == Status.CANCELLED else Status.CONFIRMED
-        if back.patient is None or back.is_standing or not back.may_become(status):
+        is_theirs = by is not None or back.status == Status.CANCELLED
+        if back.patient is None or back.is_standing or not is_theirs or not back.may_become(status):
             raise StepRefused(_("This appointment is %s; it cannot be taken back.") % back.get_status_display())
         # A visit that should be going on already is not refused as one of the past.
         as_of = min(now, back.starts_at - timedelta(seconds=1)) if by else now

@@ -101,9 +101,12 @@ class Choosing:
     nearby: list[Day] = field(default_factory=list)
 
     @classmethod
-    def at(cls, plan: Plan, wish: Wish, *, now: datetime) -> "Choosing":
-        """Reads the timetable once; again only while it looks for a day with free times."""
-        reading = _Reading(plan, wish, Bounds.of(plan, now), now)
+    def at(cls, plan: Plan, wish: Wish, *, now: datetime, ignoring: int | None = None) -> "Choosing":
+        """Reads the timetable once; again only while it looks for a day with free times.
+
+        `ignoring` is the primary key of an appointment that is to be moved: it does not stand in its own way.
+        """
+        reading = _Reading(plan, wish, Bounds.of(plan, now), now, ignoring)
         return reading.of_anything() if wish.day is None and wish.first is None else reading.of_what_was_asked()
 
     @property
@@ -206,8 +209,8 @@ class Choosing:
 class _Reading:
     """Looks for days with free times, a window of days at a time."""
 
-    def __init__(self, plan: Plan, wish: Wish, bounds: Bounds, now: datetime) -> None:
-        self.plan, self.wish, self.bounds, self.now = plan, wish, bounds, now
+    def __init__(self, plan: Plan, wish: Wish, bounds: Bounds, now: datetime, ignoring: int | None) -> None:
+        self.plan, self.wish, self.bounds, self.now, self.ignoring = plan, wish, bounds, now, ignoring
 
     def of_anything(self) -> Choosing:
         """The first day with free times, whenever that is."""
@@ -246,6 +249,7 @@ class _Reading:
             now=self.now,
             location=self.wish.location_pk,
             provider=self.wish.provider_pk,
+            ignoring=self.ignoring,
         )
 
     def _first_free(self, first: date) -> date | None:

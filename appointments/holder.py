@@ -38,7 +38,7 @@ def held_by(request: HttpRequest, *, now: datetime) -> list[Appointment]:
     holder = holder_of(request)
     if holder is None:
         return []
-    held = Appointment.objects.filter(holder=holder, status=Appointment.Status.HELD, expires_at__gt=now)
+    held = Appointment.objects.filter(holder=holder, patient=None, status=Appointment.Status.HELD, expires_at__gt=now)
     return list(held.select_related("visit_type", "location").order_by("starts_at", "pk")[:MOST_SHOWN])
 
 

@@ -61,6 +61,12 @@ class Standing:
         return self.is_in_calendars and reminders.exists()
 
     @property
+    def will_be_reminded(self) -> bool:
+        """Whether one of the practice's reminders of this time is still ahead."""
+        days = min(self.rules.reminder_offsets, default=0)
+        return bool(days) and self.appointment.starts_at - timedelta(days=days) > self.now
+
+    @property
     def undo(self) -> Undo | None:
         what, one = self._undone(), self.appointment
         if not what or one.tell_at is None or one.told_starts_at is None or one.told_location is None:

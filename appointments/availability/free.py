@@ -77,12 +77,13 @@ def hours(plan: Plan, places: list[Place], first: date, days: int) -> list[Given
     ]
 
 
-def open_days(plan: Plan, given: list[Given]) -> Iterator[date]:
-    """The local days on which the people, or else the rooms, are not closed all the while."""
-    main = set(plan.people or {resource for pool in plan.pools.values() for resource in pool})
+def open_days(plan: Plan, given: list[Given], places: list[Place], first: date, days: int) -> Iterator[date]:
+    """The local days on which a location is open, or somebody is there who is not closed all the while."""
+    for place in places:
+        yield from (day for n in range(days) if plan.is_open(place, day := first + timedelta(days=n)))
     closed = [span for span in given if not span.is_open]
     for span in given:
-        if span.is_open and span.resource in main and not any(_covers(other, span) for other in closed):
+        if span.is_open and not any(_covers(other, span) for other in closed):
             yield datetime.fromtimestamp(span.opens, plan.places[span.place].zone).date()
 
 

@@ -100,6 +100,8 @@ class Plan:
     # By resource and place: where each can be at all, and its own week, or the location's.
     weeks: dict[tuple[int, int], list[Hours]]
     follows_location: frozenset[int]
+    # By place: its opening hours.
+    opening: dict[int, list[Hours]]
     exceptions: list[Exceptional] = field(default_factory=list)
     rules: BookingRules = field(default_factory=BookingRules)
 
@@ -125,6 +127,18 @@ class Plan:
         """Whether two needs occupy what they take at the same time at any point."""
         mine, theirs = self.course.occupied[one], self.course.occupied[other]
         return any(a < d and c < b for a, b in mine for c, d in theirs)
+
+    def is_open(self, place: Place, day: date) -> bool:
+        """Whether the location itself is open at some time of a local day."""
+        closed = any(
+            not other.is_open
+            and other.resource is None
+            and other.place in {None, place.pk}
+            and other.opens is None
+            and other.starts_on <= day <= other.ends_on
+            for other in self.exceptions
+        )
+        return not closed and any(hours.holds_on(day) for hours in self.opening.get(place.pk, []))
 
     def open_spans(self, resource: int, place: Place, first: date, last: date) -> Iterator[tuple[int, int]]:
         """When somebody or something can be there at all, as instants; `first` and `last` are local days."""

@@ -100,7 +100,7 @@ def _plan(read: dict[str, Any], first: date, last: date) -> Plan:
             people[need][resource.pk] = Person(resource.pk, who.slug, who.name, resource)
     lead = next((need for need in pools if people[need]), None)
     places = {place.pk: place for place in map(_place, read["places"] or [])}
-    weeks, follows = _weeks(read, stands_in)
+    weeks, follows, opening = _weeks(read, stands_in)
     return Plan(
         visit_type_pk=read["id"],
         slug=read["slug"],
@@ -119,6 +119,7 @@ def _plan(read: dict[str, Any], first: date, last: date) -> Plan:
         last=last,
         weeks=weeks,
         follows_location=follows,
+        opening=opening,
         exceptions=_exceptions(read),
         rules=BookingRules(**(read["rules"] or {})),
     )
@@ -146,7 +147,7 @@ def _known(row: Row) -> Row:
 
 def _weeks(
     read: dict[str, Any], stands_in: dict[int, set[int]]
-) -> tuple[dict[tuple[int, int], list[Hours]], frozenset[int]]:
+) -> tuple[dict[tuple[int, int], list[Hours]], frozenset[int], dict[int, list[Hours]]]:
     own: dict[tuple[int, int], list[Hours]] = defaultdict(list)
     for resource, place, weekday, opens, closes, valid_from, valid_until in read["hours"] or []:
         own[resource, place].append(
@@ -159,7 +160,7 @@ def _weeks(
     for resource in follows:
         for place in stands_in[resource]:
             own[resource, place] = opening[place]
-    return dict(own), follows
+    return dict(own), follows, dict(opening)
 
 
 def _exceptions(read: dict[str, Any]) -> list[Exceptional]:

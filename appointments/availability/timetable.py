@@ -78,7 +78,7 @@ class Timetable:
         return {day: counted[day] for day in (self.first + timedelta(days=n) for n in range(self.days))}
 
     def is_open(self, day: date) -> bool:
-        """Whether anybody could come that day at all, were nothing taken."""
+        """Whether the location is open that day, or somebody is there for this visit."""
         return day in self.open_days
 
     def offers(self, starts_at: datetime) -> bool:
@@ -222,7 +222,7 @@ def timetable(
         location=location,
         provider=provider,
         serves=serves,
-        open_days=frozenset(free.open_days(plan, given)),
+        open_days=frozenset(free.open_days(plan, given, places, first, days)),
     )
 
 

@@ -32,7 +32,7 @@ class DetailsForm(forms.Form):
 
     name = PersonName(
         label=_("Name"),
-        help_text=_("Of whoever comes to the visit."),
+        help_text=_("The person who is coming in."),
         error_messages={"required": _("Enter the name of whoever comes to the visit.")},
         widget=forms.TextInput({"autocomplete": "name", "spellcheck": "false", "dir": "auto"}),
     )

@@ -169,7 +169,7 @@ class Appointment(models.Model):
             models.Index(fields=["starts_at", "id"], name="appointment_day"),
             models.Index(fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="appointment_open"),
             models.Index(fields=["tell_at"], condition=models.Q(tell_at__isnull=False), name="appointment_to_tell"),
-            models.Index(fields=["holder"], condition=models.Q(status="held"), name="appointment_holder"),
+            models.Index(fields=["holder"], condition=models.Q(patient__isnull=True), name="appointment_of_holder"),
             models.Index(
                 fields=["created_at"],
                 condition=models.Q(patient__isnull=True, status="expired"),

@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -95,10 +95,10 @@ class BookingRules(models.Model):
     def hold(self) -> timedelta:
         return timedelta(minutes=self.hold_minutes)
 
-    @property
-    def answer(self) -> timedelta:
-        """For how long a booking that waits for staff keeps its time."""
-        return timedelta(hours=self.request_hours)
+    def answer_by(self, starts_at: datetime, *, now: datetime) -> datetime:
+        """Until when a booking that waits for staff keeps its time: before the patient could not change it any more."""
+        cutoff = starts_at - self.cutoff
+        return min(now + timedelta(hours=self.request_hours), cutoff if cutoff > now else starts_at)
 
     @property
     def undo(self) -> timedelta:

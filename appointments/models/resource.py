@@ -170,5 +170,5 @@ class HoursException(models.Model):
         ]
 
     def __str__(self) -> str:
-        days = formats.date_format(self.starts_on, "j M Y")
+        days = formats.date_format(self.starts_on, "DATE_FORMAT")
         return f"{days} {self.get_kind_display()}"

@@ -43,7 +43,11 @@ def _tell(appointment_pk: int, now: datetime) -> Letter | None:
         if template is None:
             _tell_at(appointment, None)
             return None
-        if template == "moved" and (wait := emails.may_write_again(appointment, now=now)):
+        if (
+            template == "moved"
+            and _is_of_the_patient(appointment)
+            and (wait := emails.may_write_again(appointment, now=now))
+        ):
             # Later, and then all at once: whoever moves it again and again fills nobody's mailbox.
             _tell_at(appointment, now + wait)
             return None
@@ -66,6 +70,12 @@ def _letter_for(appointment: Appointment, now: datetime) -> str | None:
     if told != status:
         return "confirmed" if status == Status.CONFIRMED else "waiting"
     return "moved" if _as_it_stands(appointment) != _as_told(appointment) else None
+
+
+def _is_of_the_patient(appointment: Appointment) -> bool:
+    """Whether nobody of the staff made the last change: what they move is told in time, whatever strangers typed."""
+    last = appointment.changes.last()
+    return last is None or last.by_id is None
 
 
 def _as_it_stands(appointment: Appointment) -> tuple[datetime | int | None, ...]:

@@ -20,12 +20,11 @@ from appointments.links import hold_link
 from appointments.models import Appointment, VisitType
 from appointments.nearest import nearest_times
 from appointments.services import diary
+from appointments.views.hold_limits import too_many_holds
 from appointments.views.opened import see_other
-from clinic import mail_links, rate_limits
+from clinic import mail_links
 from clinic.models import Location, TreatmentCategory
-from clinic.rate_limits import Limit
 
-HOLDS: Final = Limit("appointments.hold.network", 30, timedelta(minutes=10))
 MOST_VISITS: Final = 300
 LONGEST_HORIZON: Final = 400  # days, as the database has it
 # Seconds after which somebody whom the diary had no time for tries again.
@@ -72,8 +71,8 @@ def book_visit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _hold(request: HttpRequest, plan: Plan, now: datetime) -> HttpResponse:
     """Asks for the time before anything is shown; each way it can end has an answer of its own."""
-    if wait := HOLDS.count(rate_limits.network(request), now=now):
-        return _later(render(request, "429.html", status=HTTPStatus.TOO_MANY_REQUESTS), wait)
+    if refused := too_many_holds(request, now=now):
+        return refused
     form = HoldForm(request.POST, plan=plan, now=now)
     if not form.is_valid():
         wish = Wish(form.place, form.person)
@@ -101,6 +100,7 @@ def _hold(request: HttpRequest, plan: Plan, now: datetime) -> HttpResponse:
     except diary.DiaryBusy:
         response = render(request, "appointments/diary_busy.html", status=HTTPStatus.SERVICE_UNAVAILABLE)
         return _later(response, timedelta(seconds=SOON))
+    diary.carry_typed(to=appointment, now=now)
     response = _to_details(appointment, now)
     holder.remember(response, who)
     return response

@@ -19,6 +19,7 @@ from appointments.models import Appointment, BookingRules
 from appointments.nearest import nearest_times, plan_around
 from appointments.services import diary
 from appointments.services.diary import HoldEnded, NotBookable, NotOffered, TooManyWaiting
+from appointments.views.hold_limits import too_many_holds
 from appointments.views.opened import clock, opened_by, policy_context, see_other, visit_context
 from clinic import mail_links, rate_limits
 from clinic.rate_limits import Limit
@@ -68,6 +69,8 @@ def held(request: HttpRequest, token: str, appointment: Appointment, now: dateti
     if not form.is_valid():
         return _details_page(request, token, appointment, now, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if not _is_held(appointment, now):
+        if refused := too_many_holds(request, now=now):
+            return refused
         diary.retake(appointment=appointment.pk, now=now)
     return see_other("appointments:held_check", token)
 
@@ -113,6 +116,8 @@ def held_extension(request: HttpRequest, token: str, appointment: Appointment, n
             form = _form(token, Appointment.objects.get(pk=appointment.pk))
             said = {"is_kept_too_often": True}
             return _details_page(request, token, appointment, now, form, status=HTTPStatus.CONFLICT, **said)
+        if refused := too_many_holds(request, now=now):
+            return refused
         kept = diary.retake(appointment=appointment.pk, now=now)
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse(_kept(kept, now))
@@ -124,6 +129,8 @@ def held_extension(request: HttpRequest, token: str, appointment: Appointment, n
 @opened_by(links.held, lost=lost_page)
 def held_again(request: HttpRequest, token: str, appointment: Appointment, now: datetime) -> HttpResponse:
     """Takes up a time that ran out. The check page sends whoever has not typed everything back to the form."""
+    if refused := too_many_holds(request, now=now):
+        return refused
     diary.retake(appointment=appointment.pk, now=now)
     return see_other("appointments:held_check", token)
 
@@ -137,6 +144,9 @@ def held_another(request: HttpRequest, token: str, appointment: Appointment, now
     form = HoldForm(request.POST, plan=plan_around(appointment.visit_type_id, appointment.starts_at), now=now)
     if not form.is_valid():
         raise NotOffered(next(iter(form.errors.values()))[0])
+    # With the link of a time that was let go for this one, both could be held, and so on without end.
+    if refused := too_many_holds(request, now=now):
+        return refused
     starts_at = form.cleaned_data["start"]
     other = diary.hold(
         visit_type=appointment.visit_type_id,
@@ -155,16 +165,18 @@ def held_another(request: HttpRequest, token: str, appointment: Appointment, now
     return see_other("appointments:held_check", mail_links.mint(links.hold_link(other), now=now))
 
 
+@sensitive_post_parameters()
 @require_POST
 @opened_by(links.held, lost=lost_page)
 def held_release(request: HttpRequest, token: str, appointment: Appointment, now: datetime) -> HttpResponse:
-    """“Choose another time”: this one is free for others at once."""
+    """“Choose another time”: this one is free for others at once; what was typed waits for the next one."""
     if appointment.patient_id is not None:
         return _to_booked(appointment, now)
+    if "name" in request.POST:
+        diary.save_typed(appointment=appointment.pk, typed=as_typed(request.POST), now=now)
     diary.let_go(appointment=appointment.pk, now=now)
     day = clock(appointment.starts_at, appointment).date().isoformat()
-    query = f"location={appointment.location.slug}&day={day}"
-    return see_other("appointments:book_visit", appointment.visit_type.slug, query=query)
+    return see_other("appointments:book_visit", appointment.visit_type.slug, query=f"day={day}")
 
 
 def _is_held(appointment: Appointment, now: datetime) -> bool:
@@ -223,8 +235,9 @@ def _check_page(
     **said: str,
 ) -> HttpResponse:
     context = {**_context(token, appointment, now), "details": form.as_details(), "status": status, **said}
-    waits = appointment.visit_type.confirmation == appointment.visit_type.Confirmation.BY_STAFF
-    return render(request, "appointments/check.html", {**context, "waits_for_staff": waits}, status=status)
+    context["waits_for_staff"] = appointment.visit_type.confirmation == appointment.visit_type.Confirmation.BY_STAFF
+    context["answer_by"] = clock(BookingRules.current().answer_by(appointment.starts_at, now=now), appointment)
+    return render(request, "appointments/check.html", context, status=status)
 
 
 def _ended_page(request: HttpRequest, token: str, appointment: Appointment) -> HttpResponse:

@@ -1,6 +1,6 @@
 """Another time for the same visit: choose it, check it; the old one is given up only with the new one in hand."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from appointments.services import diary
 from appointments.services.diary import NotOffered, SlotTaken, TooLate
 from appointments.standing import Standing
 from appointments.views.manage import lost_page, manage_page
-from appointments.views.opened import opened_by, policy_context, see_other, visit_context
+from appointments.views.opened import opened_by, see_other, visit_context
 from appointments.zones import zone_name
 from clinic import mail_links
 
@@ -42,21 +42,20 @@ def reschedule(request: HttpRequest, token: str, appointment: Appointment, now: 
     form = HoldForm(sent, plan=plan, now=now)
     if (request.method != "POST" and "start" not in sent) or not form.is_valid():
         return _times_page(request, token, appointment, plan, now, form if "start" in sent else None)
+    if _is_as_it_stands(appointment, form):
+        return see_other("appointments:manage", token)  # also what a double click comes to
     if "confirmed" in request.POST:
         return _move(request, token, appointment, form, now)
     if request.method == "POST":
         chosen = {name: sent.get(name, "") for name in ("start", "location", "provider")}
         return see_other("appointments:reschedule", token, query=urlencode(chosen))
-    return _check_page(request, token, appointment, form, policy_context(appointment, rules, now))
+    return _check_page(request, token, appointment, form, rules, now)
 
 
 def _move(request: HttpRequest, token: str, appointment: Appointment, form: HoldForm, now: datetime) -> HttpResponse:
     starts_at = form.cleaned_data["start"]
     location = form.place.pk if form.place else None
     provider = form.person.pk if form.person else None
-    stands = (appointment.starts_at, appointment.location_id, appointment.provider_id)
-    if stands == (starts_at, location or appointment.location_id, provider or appointment.provider_id):
-        return see_other("appointments:manage", token)  # pressed twice
     try:
         moved = diary.move(
             appointment=appointment.pk,
@@ -76,6 +75,13 @@ def _move(request: HttpRequest, token: str, appointment: Appointment, form: Hold
     return see_other("appointments:manage", mail_links.mint(links.manage_link(moved, now=now), now=now))
 
 
+def _is_as_it_stands(appointment: Appointment, form: HoldForm) -> bool:
+    location = form.place.pk if form.place else appointment.location_id
+    provider = form.person.pk if form.person else appointment.provider_id
+    stands = (appointment.starts_at, appointment.location_id, appointment.provider_id)
+    return stands == (form.cleaned_data["start"], location, provider)
+
+
 def _times_page(
     request: HttpRequest, token: str, appointment: Appointment, plan: Plan, now: datetime, refused: HoldForm | None
 ) -> HttpResponse:
@@ -87,7 +93,7 @@ def _times_page(
         **visit_context(appointment),
         "token": token,
         "plan": plan,
-        "choosing": Choosing.at(plan, wish.wish(), now=now),
+        "choosing": Choosing.at(plan, wish.wish(), now=now, ignoring=appointment.pk),
         "messages_to_show": list(dict.fromkeys(said)),
         "action": reverse("appointments:reschedule", args=[token]),
     }
@@ -96,15 +102,18 @@ def _times_page(
 
 
 def _check_page(
-    request: HttpRequest, token: str, appointment: Appointment, form: HoldForm, policy: dict[str, object]
+    request: HttpRequest, token: str, appointment: Appointment, form: HoldForm, rules: BookingRules, now: datetime
 ) -> HttpResponse:
     place = form.place
     zone = place.zone if place else appointment.location.zone
+    starts_at = form.cleaned_data["start"].astimezone(UTC)
     context = {
         **visit_context(appointment),
-        **policy,
+        "rules": rules,
         "token": token,
-        "new_starts": form.cleaned_data["start"].astimezone(zone).replace(tzinfo=None),
+        "new_starts": starts_at.astimezone(zone).replace(tzinfo=None),
+        "new_change_until": (starts_at - rules.cutoff).astimezone(zone).replace(tzinfo=None),
+        "new_is_changeable": starts_at - rules.cutoff > now,
         "new_zone": zone_name(zone),
         "new_place": place,
         "new_person": form.person,

@@ -75,7 +75,7 @@ def test_the_answer_is_the_same_for_known_and_unknown(client, house):
     # A task names nobody.
     assert [task.args_kwargs["args"] for task in DBTaskResult.objects.order_by("enqueued_at")] == [[[hers.pk]], [[]]]
     assert sent_links() == []
-    assert "a letter with its link is on its way" in words(client.get(FIND + "?sent=1"))
+    assert "an email with its link is on its way" in words(client.get(FIND + "?sent=1"))
 
 
 def test_an_address_without_anything_coming_gets_no_letter(client, house):

@@ -1,9 +1,11 @@
 """From a held time to a booked one: nothing is typed twice, nothing is booked twice, nothing is booked unasked."""
 
 import json
+import uuid
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from appointments.links import HOLD, hold_link
@@ -275,10 +277,24 @@ def test_another_time_can_be_chosen_from_the_start(client, house, held, token):
     response = client.post(address("held_release", token))
     assert response.status_code == 303
     day = at().astimezone(NEW_YORK).date()
-    query = f"?location={house.location.slug}&day={day}"
-    assert response["Location"] == f"/appointments/book/{house.visit_type.slug}/{query}"
+    assert response["Location"] == f"/appointments/book/{house.visit_type.slug}/?day={day}"
     assert fresh(held).status == Status.EXPIRED
     assert client.get(response["Location"]).status_code == 200
+
+
+def test_what_was_typed_waits_for_the_next_time_of_the_same_browser(client, house):
+    book = f"/appointments/book/{house.visit_type.slug}/"
+    first = client.post(book, {"start": at().isoformat(), "opening": str(uuid.uuid4())})
+    other = Client().post(book, {"start": at("13:00").isoformat(), "opening": str(uuid.uuid4())})
+    client.post(first["Location"] + "release/", {"name": "Ann Pa", "email": "ann@"})
+    second = client.post(book, {"start": at("12:00").isoformat(), "opening": str(uuid.uuid4())})
+    assert 'value="Ann Pa"' in client.get(second["Location"]).content.decode()
+    assert 'value="Ann Pa"' not in client.get(other["Location"]).content.decode()
+    # It stays in one place: with the time that is held.
+    client.post(second["Location"] + "release/")
+    third = client.post(book, {"start": at("11:00").isoformat(), "opening": str(uuid.uuid4())})
+    assert Appointment.objects.filter(typed__isnull=False).count() == 1
+    assert third.status_code == 303
 
 
 # Waiting for staff
@@ -289,7 +305,7 @@ def test_where_staff_confirm_the_button_asks_and_the_page_says_by_when(client, p
     held = hold(house)
     token = hold_token(held)
     send(client, token)
-    assert "Ask for this appointment" in words(client.get(address("held_check", token)))
+    assert "Request this appointment" in words(client.get(address("held_check", token)))
     page = client.get(confirm(client, token)["Location"])
     assert fresh(held).status == Status.REQUESTED
     assert f"By {on_the_page(fresh(held).expires_at)} you hear from us." in words(page)

@@ -172,7 +172,7 @@ def test_it_is_cancelled_by_one_post_after_a_page_that_asks(client, appointment,
     assert (fresh(appointment).status, fresh(appointment).changes.last().reason) == (Status.CANCELLED, "A cold")
     text = words(see(client, token))
     assert "This appointment is cancelled" in text
-    assert "We write to you about it in 5 minutes." in text
+    assert "We email you about it in 5 minutes." in text
     assert "Undo the cancellation" in text
 
 
@@ -259,9 +259,18 @@ def test_a_time_that_was_only_chosen_leads_to_the_page_to_check(client, house, a
 def test_it_can_move_by_less_than_its_own_length(client, house, token, appointment):
     house.visit_type.phases.update(minutes=60)
     long = booked(house, at("14:00"))
+    chosen = {**pick(house, at("14:00")), "day": at("14:00").astimezone(NEW_YORK).date()}
+    del chosen["start"]
+    times = offered(client.get(address("reschedule", manage_token(long)), chosen))
+    assert {at("13:15"), at("14:00"), at("14:45")} < set(times)
     response = move(client, manage_token(long), house, at("14:15"))
     assert response.status_code == 303
     assert fresh(long).starts_at == at("14:15")
+
+
+def test_to_choose_the_time_that_one_has_leads_back_to_it(client, house, appointment, token):
+    response = client.get(address("reschedule", token), pick(house, appointment.starts_at))
+    assert (response.status_code, response["Location"]) == (303, address("manage", token))
 
 
 def test_when_the_new_time_is_taken_the_old_one_stays(client, house, appointment, token):

@@ -11,6 +11,7 @@ from appointments.services.diary.changes import TooLate, accept, cancel, decline
 from appointments.services.diary.holds import (
     MOST_TIMES_KEPT,
     HoldEnded,
+    carry_typed,
     hold,
     keep,
     let_go,
@@ -33,6 +34,7 @@ __all__ = [
     "accept",
     "book",
     "cancel",
+    "carry_typed",
     "confirm_hold",
     "decline",
     "hold",

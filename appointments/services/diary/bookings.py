@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from appointments.availability import Audience
@@ -49,10 +50,12 @@ def book(
 
     def booked(outrun: int) -> Appointment:
         claimed = claim(wish, outrun=outrun)
+        rules, waits = claimed.plan.rules, claimed.plan.is_confirmed_by_staff and by is None
+        answer_by = rules.answer_by(starts_at, now=now) if waits else None
         whom = patient or find_or_add(_given(details), now=now)
         appointment = write(
             claimed,
-            **_agreed(claimed.plan.is_confirmed_by_staff and by is None, whom, claimed.plan.rules, now),
+            **_agreed(whom, answer_by, rules, now),
             **_words(details),
             now=now,
             submission=submission,
@@ -63,7 +66,7 @@ def book(
             request.patient = whom
             request.save(update_fields=["patient"])
             request.mark_booked(by=by, now=now)
-        emails.tell_booked(appointment, practice=Practice.objects.first(), rules=claimed.plan.rules, now=now)
+        emails.tell_booked(appointment, practice=Practice.objects.first(), rules=rules, now=now)
         return appointment
 
     return once(submission, booked)
@@ -84,7 +87,8 @@ def confirm_hold(*, appointment: int, details: Details, now: datetime) -> Appoin
         whom = find_or_add(details, now=now)
         by_staff = held.visit_type.confirmation == held.visit_type.Confirmation.BY_STAFF
         rules = BookingRules.current()
-        agreed = _agreed(by_staff, whom, rules, now)
+        answer_by = rules.answer_by(held.starts_at, now=now) if by_staff else None
+        agreed = _agreed(whom, answer_by, rules, now)
         status = agreed.pop("status")
         held.step_to(status, by=None, now=now, typed=None, **agreed, **_words(details), **told(held, status))
         emails.tell_booked(held, practice=Practice.objects.first(), rules=rules, now=now)
@@ -93,16 +97,24 @@ def confirm_hold(*, appointment: int, details: Details, now: datetime) -> Appoin
     return run(confirmed)
 
 
-def _agreed(waits_for_staff: bool, patient: Patient, rules: BookingRules, now: datetime) -> dict[str, Any]:
-    """The fields of an appointment that has become somebody's. Raises TooManyWaiting."""
-    if not waits_for_staff:
+def _agreed(patient: Patient, answer_by: datetime | None, rules: BookingRules, now: datetime) -> dict[str, Any]:
+    """The fields of an appointment that has become somebody's; staff confirm by `answer_by`. Raises TooManyWaiting."""
+    if answer_by is None:
         return {"status": Status.CONFIRMED, "patient": patient, "settled_at": now, "expires_at": None}
+    _take_turns(patient)
     waiting = Appointment.objects.awaiting_answer().filter(
         patient__in=Patient.objects.reached_by(email=patient.email, phone_e164=patient.phone_e164)
     )
     if waiting.count() >= rules.most_requested:
         raise TooManyWaiting(_("You have bookings that wait for our answer already. Please call us to book another."))
-    return {"status": Status.REQUESTED, "patient": patient, "settled_at": now, "expires_at": now + rules.answer}
+    return {"status": Status.REQUESTED, "patient": patient, "settled_at": now, "expires_at": answer_by}
+
+
+def _take_turns(patient: Patient) -> None:
+    """Who sends several at the same moment is counted like one who sends them one after the other."""
+    contacts = sorted(filter(None, [patient.email.casefold(), patient.phone_e164]))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7344, hashtext(c)) FROM unnest(%s::text[]) AS t(c)", [contacts])
 
 
 def _given(details: Details | None) -> Details:

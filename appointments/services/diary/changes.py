@@ -106,7 +106,7 @@ def reinstate(*, appointment: int, by: User | None, now: datetime, reason: str =
             back.visit_type_id, back.starts_at, back.location_id, back.provider_id, Audience.STAFF, as_of, back.pk
         )
         occupy(back, claim(wish, outrun=outrun))
-        expires_at = now + BookingRules.current().answer if status == Status.REQUESTED else None
+        expires_at = BookingRules.current().answer_by(back.starts_at, now=now) if status == Status.REQUESTED else None
         back.step_to(
             status,
             by=by,

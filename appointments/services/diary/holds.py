@@ -1,7 +1,7 @@
 """A time that is kept while somebody types."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from appointments.availability import Audience
@@ -13,6 +13,7 @@ from appointments.models import (
 from appointments.services.claims import Wish, claim, run
 from appointments.services.diary.rows import locked, occupy, once, write
 
+CARRIED_FOR = timedelta(minutes=10)
 MOST_TIMES_KEPT = 10  # WCAG 2.2, 2.2.1: the limit can be extended at least ten times
 
 
@@ -92,6 +93,23 @@ def let_go(*, appointment: int, now: datetime) -> None:
 def save_typed(*, appointment: int, typed: dict[str, Any], now: datetime) -> None:
     """Keeps what was typed so far with the hold, for as long as nobody is booked."""
     Appointment.objects.filter(pk=appointment, patient=None).update(typed=typed)
+
+
+def carry_typed(*, to: Appointment, now: datetime) -> None:
+    """What the same browser typed for a time that it let go minutes ago comes along, once."""
+    if to.holder is None or to.typed:
+        return
+    gone = Appointment.objects.filter(
+        holder=to.holder,
+        patient=None,
+        typed__isnull=False,
+        status=Status.EXPIRED,
+        changes__became=Status.EXPIRED,
+        changes__at__gt=now - CARRIED_FOR,
+    )
+    if (source := gone.order_by("-pk").first()) is not None:
+        save_typed(appointment=to.pk, typed=source.typed or {}, now=now)
+        Appointment.objects.filter(pk=source.pk).update(typed=None)
 
 
 def release_run_out(*, now: datetime) -> int:

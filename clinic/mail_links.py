@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,6 +71,13 @@ def find(purpose: str, token: str, *, now: datetime) -> MailLink:
     if link.expires_at is not None and link.expires_at <= now:
         raise LinkExpired
     return link
+
+
+def end(purpose: str, object_ids: Iterable[int], *, now: datetime) -> None:
+    """Ends all links to these objects: their pages say so from now on."""
+    MailLink.objects.filter(purpose=purpose, object_id__in=object_ids).exclude(expires_at__lte=now).update(
+        expires_at=now
+    )
 
 
 def forget_expired(*, now: datetime) -> None:

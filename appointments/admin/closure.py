@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from appointments.admin import lines
+from appointments.admin import access, lines
 from appointments.admin.working_days import lying_in
 from clinic.admin import practice
 from clinic.models import Closure, Location
@@ -26,7 +26,9 @@ class ClosureAdmin(practice.ClosureAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Closure | None = None) -> list[Any]:
         fields = ["location", "starts_on", "ends_on", "reason"]
-        return [(None, {"fields": [*fields, "appointments"] if obj else fields})]
+        if obj and access.sees_all(request.user):
+            fields.append("appointments")
+        return [(None, {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Closure | None = None) -> list[str]:
         return ["appointments"]

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from appointments import phones
-from appointments.admin import lines
+from appointments.admin import access, lines
 from appointments.admin.kept import kept
 from appointments.models import Patient
 from appointments.models.patient import PatientQuerySet
+from appointments.services.telling import forget_old_address
 from clinic import addresses
 
 MOST_OTHERS = 10
@@ -66,10 +67,13 @@ class PatientAdmin(admin.ModelAdmin):
         person = (None, {"fields": ["name", "phone", "email", "note"]})
         if obj is None:
             return [person]
+        books = ["appointments"] if access.sees_all(request.user) else []
+        if request.user.has_perm("appointments.view_appointmentrequest"):
+            books.append("requests")
         return [
             person,
             (_("Others with the same mail address or phone number"), {"fields": ["others", "looks_like_another"]}),
-            (_("In the books"), {"fields": ["appointments", "requests", "created_at"]}),
+            (_("In the books"), {"fields": [*books, "created_at"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Patient | None = None) -> list[str]:
@@ -80,6 +84,10 @@ class PatientAdmin(admin.ModelAdmin):
         if not change:
             obj.created_at = timezone.now()
         super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data and form.initial.get("email"):
+            forget_old_address(obj, now=timezone.now())
+            told = _("Links in letters to the old address do not work any more. “Send my link again” sends new ones.")
+            self.message_user(request, told, messages.INFO)
         if {"email", "phone"} & set(form.changed_data) and (number := len(_others(obj))):
             words = ngettext(
                 "%d other patient has this mail address or phone number: compare them below.",

@@ -14,7 +14,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from appointments.admin import lines
+from appointments.admin import access, lines
 from appointments.admin.kept import kept
 from appointments.admin.objections import works_at
 from appointments.admin.plain_widgets import without_add_links
@@ -123,11 +123,13 @@ class ResourceAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Resource | None = None) -> list[Any]:
         if obj is None:
             return [(None, {"fields": ["kind", "provider", "location", "name"]}), _listing()]
+        # It names patients and what they come for.
+        needs_a_look = ["needs_a_look"] if access.sees_all(request.user) else []
         belongs = "provider" if obj.kind == Resource.Kind.PROVIDER else "location"
         return [
             (None, {"fields": ["kind", belongs, "name"]}),
             _listing(),
-            (_("When"), {"fields": ["hours_in_words", "coming", "needs_a_look"]}),
+            (_("When"), {"fields": ["hours_in_words", "coming", *needs_a_look]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> list[str]:

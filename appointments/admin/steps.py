@@ -21,6 +21,7 @@ from appointments.admin import access, clocks
 from appointments.admin.desk_page import desk_page
 from appointments.models import Appointment, BookingRules, Status, StepRefused
 from appointments.services import diary
+from appointments.text import without_hidden
 from clinic.models import User
 
 Words = str | Promise
@@ -93,7 +94,8 @@ def take_step(request: HttpRequest, pk: int) -> HttpResponse:
     """POST: one step, then back to the same line of the page that it came from, with a way to undo it."""
     _check_may_take_steps(request)
     appointment, now = access.appointment_for(request.user, pk), timezone.now()
-    reason = request.POST.get("reason", "").strip()[:200]
+    # On one line; PostgreSQL stores no NUL.
+    reason = " ".join(without_hidden(request.POST.get("reason", "")).split())[:200]
     by = cast(User, request.user)
     try:
         done = _take(request.POST.get("step", ""), appointment, by=by, now=now, reason=reason)

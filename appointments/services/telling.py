@@ -6,12 +6,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from appointments.emails import appointments as emails
-from appointments.links import MANAGE
-from appointments.models import Appointment, BookingRules, Status
+from appointments.links import AFTER_THE_VISIT, MANAGE
+from appointments.models import Appointment, BookingRules, Patient, Status
 from appointments.services.sweeping import MOST_AT_ONCE, GoesOn, always, one_by_one
-from clinic import letters
+from clinic import letters, mail_links
 from clinic.models import Letter, Practice
 
+# Visits of one patient whose links may still work.
+MOST_RECENT = 100
 STANDING = {Status.REQUESTED, Status.CONFIRMED}
 # What ended without a visit, and the letter that says so.
 ENDS = {Status.CANCELLED: "cancelled", Status.DECLINED: "declined", Status.EXPIRED: "lapsed"}
@@ -93,6 +95,16 @@ def _write(template: str, appointment: Appointment, now: datetime) -> Letter | N
     was = emails.told_visit(appointment, practice)
     rules = BookingRules.current()
     return emails.tell_of_standing(template, appointment, practice=practice, rules=rules, now=now, was=was)
+
+
+def forget_old_address(patient: Patient, *, now: datetime) -> None:
+    """After a mail address was corrected: whoever has the letters to the wrong one can do nothing with them."""
+    with transaction.atomic():
+        # Older ones have links that ended by themselves.
+        recent = patient.appointments.filter(ends_at__gt=now - AFTER_THE_VISIT).order_by("-starts_at")[:MOST_RECENT]
+        mail_links.end(MANAGE, [appointment.pk for appointment in recent], now=now)
+        for appointment in recent:
+            letters.withdraw(_letters_about(appointment), now=now)
 
 
 def _letters_about(appointment: Appointment) -> QuerySet[Letter]:

@@ -23,6 +23,10 @@ pytestmark = pytest.mark.django_db
 SECRETS = ["Xylander", "Rhinoplasty", "Surgery", "talk", "555-0199", "5550199", "nose"]
 
 
+def ask_for_links(email, *, now):
+    find_booking.send_links(appointments=find_booking.coming_of(email=email, now=now), now=now)
+
+
 @pytest.fixture
 def house(practice):
     return make_house()
@@ -134,7 +138,7 @@ def every_letter(house, careful_house, user):
     diary.decline(appointment=waiting[1].pk, by=user, now=NOON)
     diary.release_run_out(now=NOON + 3 * DAY)
     telling.tell_changes(now=NOON + 3 * DAY)
-    find_booking.send_links(email=ANN.email, now=NOON)
+    ask_for_links(ANN.email, now=NOON)
     return Letter.objects.all()
 
 
@@ -257,7 +261,7 @@ def test_the_links_of_all_that_is_to_come_go_in_one_letter(house):
     coming.append(book(house, at(14), details=daughter))
     Letter.objects.all().delete()
 
-    find_booking.send_links(email="Ann@Patient.example", now=NOON)
+    ask_for_links("Ann@Patient.example", now=NOON)
 
     (letter,) = Letter.objects.all()
     assert [link["object"] for link in letter.links.values()] == [one.pk for one in coming]
@@ -271,8 +275,8 @@ def test_an_unknown_address_and_one_with_nothing_to_come_get_no_letter(house):
     book(house, at(11))
     Letter.objects.all().delete()
 
-    find_booking.send_links(email="nobody@patient.example", now=NOON)
-    find_booking.send_links(email=ANN.email, now=at(11, "18:00"))
+    ask_for_links("nobody@patient.example", now=NOON)
+    ask_for_links(ANN.email, now=at(11, "18:00"))
 
     assert Letter.objects.count() == 0
 

@@ -431,3 +431,14 @@ def test_a_post_without_the_pages_own_token_is_refused(appointment, token):
     for name in ("cancel", "manage_undo", "coming", "reschedule"):
         assert strict.post(address(name, token), {"x": uuid.uuid4()}).status_code == 403
     assert fresh(appointment).status == Status.CONFIRMED
+
+
+def test_a_corrected_mail_address_ends_the_links_that_went_to_the_wrong_one(client, house):
+    one = booked(house)
+    token = manage_token(one)
+    assert client.get(address("manage", token)).status_code == 200
+    patient = one.patient
+    telling.forget_old_address(patient, now=timezone.now())
+    assert client.get(address("manage", token)).status_code == 410
+    assert list(Letter.objects.values_list("state", flat=True)) == ["withdrawn"]
+    assert client.get(address("manage", manage_token(one))).status_code == 200

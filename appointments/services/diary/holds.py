@@ -14,6 +14,7 @@ from appointments.services.claims import Wish, claim, run
 from appointments.services.diary.rows import locked, occupy, once, write
 
 CARRIED_FOR = timedelta(minutes=10)
+LET_GO = "let go"
 MOST_TIMES_KEPT = 10  # WCAG 2.2, 2.2.1: the limit can be extended at least ten times
 
 
@@ -85,7 +86,7 @@ def let_go(*, appointment: int, now: datetime) -> None:
     def released(_outrun: int) -> None:
         held = locked(appointment)
         if held.status == Status.HELD:
-            held.step_to(Status.EXPIRED, by=None, now=now)
+            held.step_to(Status.EXPIRED, by=None, now=now, reason=LET_GO)
 
     run(released)
 
@@ -104,7 +105,7 @@ def carry_typed(*, to: Appointment, now: datetime) -> None:
         patient=None,
         typed__isnull=False,
         status=Status.EXPIRED,
-        changes__became=Status.EXPIRED,
+        changes__reason=LET_GO,
         changes__at__gt=now - CARRIED_FOR,
     )
     if (source := gone.order_by("-pk").first()) is not None:

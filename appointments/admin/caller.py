@@ -3,7 +3,7 @@ holds a name; the page works without a script."""
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -19,6 +19,7 @@ from appointments.admin import access, clocks, shown
 from appointments.admin.caller_form import NEW, CallerForm
 from appointments.admin.candidates import Candidates, same_name, what_was_typed
 from appointments.admin.desk_page import desk_page
+from appointments.admin.overlaps import Overlap, overlap
 from appointments.admin.times import Board, Chip, board, nearest
 from appointments.availability import Audience, NotBookable
 from appointments.models import Appointment, AppointmentRequest, Patient, StatusRefused, VisitType
@@ -49,6 +50,8 @@ def book_for_a_caller(request: HttpRequest) -> HttpResponse:
 def _book(request: HttpRequest, form: CallerForm, *, now: datetime) -> HttpResponse:
     chosen = form.cleaned_data
     slot, visit_type = chosen["slot"], chosen["visit_type"]
+    if there := _overlap(request, form):
+        return _page(request, form, now=now, status=422, there=there)
     try:
         booked = diary.book(
             visit_type=visit_type.pk,
@@ -81,12 +84,22 @@ def _book(request: HttpRequest, form: CallerForm, *, now: datetime) -> HttpRespo
     return redirect("admin:appointments_appointment_change", booked.pk)
 
 
+def _overlap(request: HttpRequest, form: CallerForm) -> Overlap | None:
+    """What the known patient has at that time already, until “Book anyway” has answered it."""
+    if form.known_patient is None:
+        return None
+    length = timedelta(minutes=form.cleaned_data["visit_type"].minutes)
+    starts_at = form.cleaned_data["slot"].starts_at
+    there = overlap(access.visible_to(request.user), form.known_patient, starts_at=starts_at, length=length)
+    return there if there and there.answer != request.POST["book"] else None
+
+
 def _booked(appointment: Appointment) -> str:
     """Names nobody: a message waits in a cookie."""
     told = {"appointment": appointment, "when": clocks.when(appointment)}
     if appointment.patient and appointment.patient.email:
-        return gettext("%(appointment)s is booked for %(when)s. The confirmation goes out by email.") % told
-    return gettext("%(appointment)s is booked for %(when)s. No email address: tell them the reference.") % told
+        return gettext("%(appointment)s is booked for %(when)s, and the confirmation goes out by email.") % told
+    return gettext("%(appointment)s is booked for %(when)s; no email address, so tell them the reference.") % told
 
 
 def _readable_requests(request: HttpRequest) -> QuerySet[AppointmentRequest]:
@@ -143,6 +156,7 @@ def _page(
     status: int = 200,
     refusal: str = "",
     others: Sequence[Chip] = (),
+    there: Overlap | None = None,
 ) -> TemplateResponse:
     errors = _errors(form) if form.is_booking else []
     free, words = _free_times(form, now=now)
@@ -157,8 +171,9 @@ def _page(
         "board": free,
         "refusal": refusal or words,
         "others": others,
+        "overlap": there,
         "errors": errors,
-        "next_step": "error" if errors or refusal else _next_step(form, free),
+        "next_step": "error" if errors or refusal or there else _next_step(form, free),
     }
     return TemplateResponse(request, "admin/appointments/appointment/caller.html", context, status=status)
 

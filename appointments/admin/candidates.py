@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from django.db.models import Max, Min, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from appointments import phones, references
+from appointments.admin import clocks
 from appointments.admin.caller_form import CallerForm
 from appointments.models import Appointment, Patient
 from appointments.models.appointment import BLOCKING
@@ -42,22 +43,28 @@ class Candidates:
 
 
 def _with_visits(patients: list[Patient], now: datetime) -> list[Candidate]:
-    """In one query, whatever the number of visits."""
-    kept = Appointment.objects.filter(patient__in=patients, status__in=BLOCKING).order_by().values("patient")
-    visits = kept.annotate(
-        last=Max("starts_at", filter=Q(starts_at__lt=now)), coming=Min("starts_at", filter=Q(starts_at__gte=now))
-    )
-    told = {row["patient"]: _visits(row["last"], row["coming"]) for row in visits} if patients else {}
-    return [Candidate(patient, told.get(patient.pk) or gettext("no visit yet")) for patient in patients]
+    """In two queries, whatever the number of visits."""
+    if not patients:
+        return []
+    kept = Appointment.objects.filter(patient__in=patients, status__in=BLOCKING)
+    past = kept.filter(starts_at__lt=now).order_by().values_list("patient").annotate(Max("starts_at"))
+    coming = kept.filter(starts_at__gte=now).order_by("patient_id", "starts_at", "pk").distinct("patient_id")
+    last, following = dict(past), {one.patient_id: one for one in coming.select_related("location")}
+    return [
+        Candidate(patient, _visits(last.get(patient.pk), following.get(patient.pk), now=now)) for patient in patients
+    ]
 
 
-def _visits(last: datetime | None, coming: datetime | None) -> str:
-    words = [gettext("last here %(day)s") % {"day": _day(last)}] if last else []
-    return ", ".join([*words, *([gettext("comes %(day)s") % {"day": _day(coming)}] if coming else [])])
-
-
-def _day(instant: datetime) -> str:
-    return date_format(timezone.localtime(instant), "M j, Y")
+def _visits(last: datetime | None, coming: Appointment | None, *, now: datetime) -> str:
+    words = []
+    if last:
+        words.append(gettext("last here %(day)s") % {"day": date_format(timezone.localtime(last), "M j, Y")})
+    if coming:
+        begins = clocks.start(coming)
+        day = date_format(begins, "M j" if begins.year == timezone.localtime(now).year else "M j, Y")
+        when = " ".join(filter(None, [clocks.clock(begins), clocks.zone_name(coming)]))
+        words.append(gettext("next visit %(day)s, %(time)s") % {"day": day, "time": when})
+    return ", ".join(words) or gettext("no visit yet")
 
 
 def what_was_typed(typed: str) -> dict[str, str]:

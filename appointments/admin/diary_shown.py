@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.admin import clocks
 from appointments.admin.shown import NEW_LINE, NOTHING
-from appointments.models import Appointment, AppointmentRequest, Change, Patient
+from appointments.models import Appointment, AppointmentRequest, Change, Patient, Status
 
 MOST = 50
 
@@ -99,7 +99,7 @@ def status(appointment: Appointment) -> SafeString | str:
     return words
 
 
-@admin.display(description=_("says that they come"))
+@admin.display(description=_("confirmed attendance"))
 def coming(appointment: Appointment) -> str:
     at = appointment.is_coming_at
     return date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else NOTHING
@@ -139,7 +139,7 @@ def _told(appointment: Appointment, change: Change) -> tuple[str, object, str]:
         words = gettext("%(step)s: %(before)s → %(after)s") % {"step": words, "before": moved[0], "after": moved[1]}
     if change.reason:
         words = f"{words} ({change.reason})"
-    by = change.by or _("the patient, or the clock")
+    by = change.by or (_("automatic") if change.became == Status.EXPIRED else _("the patient"))
     return words, by, date_format(timezone.localtime(change.at), "DATETIME_FORMAT")
 
 

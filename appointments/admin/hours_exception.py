@@ -1,7 +1,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Case, F, IntegerField, QuerySet, TimeField, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from appointments.admin import lines
+from appointments.admin import access, lines
+from appointments.admin.extra_hours import nobody_can_book
 from appointments.admin.plain_widgets import without_add_links
 from appointments.admin.working_days import lying_in
 from appointments.models import HoursException
@@ -31,8 +32,10 @@ class HoursExceptionAdmin(admin.ModelAdmin):
         css = {"all": ["css/admin_diary_setup.css"]}
 
     def get_fieldsets(self, request: HttpRequest, obj: HoursException | None = None) -> list[Any]:
-        fields = ["kind", "resource", "location", ("starts_on", "ends_on"), ("opens", "closes"), "reason"]
-        return [(None, {"fields": [*fields, "appointments"] if obj else fields})]
+        fields: list[Any] = ["kind", "resource", "location", ("starts_on", "ends_on"), ("opens", "closes"), "reason"]
+        if obj and access.sees_all(request.user):
+            fields.append("appointments")
+        return [(None, {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: HoursException | None = None) -> list[str]:
         return ["appointments"]
@@ -50,12 +53,21 @@ class HoursExceptionAdmin(admin.ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: HoursException | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        return without_add_links(super().get_form(request, obj, change, **kwargs))
+        words = {
+            "resource": _(
+                "Empty and closed: everybody and everything. "
+                "Empty and open extra: the location, and all who follow its hours."
+            )
+        }
+        form = super().get_form(request, obj, change, **{"help_texts": words, **kwargs})
+        return without_add_links(form)
 
     def save_model(self, request: HttpRequest, obj: HoursException, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         url = reverse("admin:appointments_hoursexception_change", args=[obj.pk])
         lines.warn(request, lying_in(obj, now=timezone.now()), url=url)
+        if words := nobody_can_book(obj):
+            self.message_user(request, words, messages.WARNING)
 
     @admin.display(description=_("days"), ordering="starts_on")
     def days(self, one: HoursException) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from appointments.admin import access, clocks
 from appointments.admin.caller_form import MoveForm
 from appointments.admin.desk_page import desk_page
+from appointments.admin.overlaps import Overlap, overlap
 from appointments.admin.steps import way_back
 from appointments.admin.times import Board, Chip, board, nearest
 from appointments.availability import Audience, NotBookable
@@ -45,6 +46,8 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _move(request: HttpRequest, appointment: Appointment, form: MoveForm, *, now: datetime) -> HttpResponse:
     slot = form.cleaned_data["slot"]
+    if there := _overlap(request, appointment, slot.starts_at):
+        return _page(request, appointment, form, now=now, status=422, there=there)
     try:
         moved = diary.move(
             appointment=appointment.pk,
@@ -74,6 +77,15 @@ def _move(request: HttpRequest, appointment: Appointment, form: MoveForm, *, now
     return redirect(way_back(request.POST.get("back", ""), moved.pk))
 
 
+def _overlap(request: HttpRequest, appointment: Appointment, starts_at: datetime) -> Overlap | None:
+    """Of the patient's other visits, until “Move anyway” has answered it."""
+    if appointment.patient is None:
+        return None
+    seen, length = access.visible_to(request.user), appointment.length
+    there = overlap(seen, appointment.patient, starts_at=starts_at, length=length, ignoring=appointment.pk)
+    return there if there and there.answer != request.POST["move"] else None
+
+
 def _page(
     request: HttpRequest,
     appointment: Appointment,
@@ -83,6 +95,7 @@ def _page(
     status: int = 200,
     refusal: str = "",
     others: Sequence[Chip] = (),
+    there: Overlap | None = None,
 ) -> TemplateResponse:
     free: Board | None = None
     said = [message for messages_of in form.errors.values() for message in messages_of]
@@ -101,8 +114,9 @@ def _page(
         "back": request.POST.get("back", "") or request.GET.get("back", ""),
         "refusal": refusal,
         "others": others,
+        "overlap": there,
         "errors": said if form.is_moving else [],
-        "next_step": "error" if refusal or (said and form.is_moving) else "when",
+        "next_step": "error" if refusal or there or (said and form.is_moving) else "when",
         "undo_minutes": BookingRules.current().undo_minutes,
     }
     return TemplateResponse(request, "admin/appointments/appointment/move.html", context, status=status)

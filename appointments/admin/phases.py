@@ -124,10 +124,15 @@ class PhasesPage:
         for button, (rows, most) in MORE.items():
             if button in request.POST:
                 return self._page(request, Layout.of(visit_type, _longer(request.POST, rows, most)))
+        # Before the rows are checked: what patients can book has to be possible.
+        was_published = visit_type.is_published
+        visit_type.is_published = was_published or "publish" in request.POST
         layout = Layout.of(visit_type, request.POST)
         if not layout.is_valid():
             return self._page(request, layout, is_refused=True)
         layout.save()
+        if visit_type.is_published and not was_published:
+            visit_type.save(update_fields=["is_published"])
         self._tell(request, layout)
         return redirect("admin:appointments_visittype_phases", pk=pk)
 
@@ -151,6 +156,8 @@ class PhasesPage:
             "errors": layout.errors if is_refused else [],
             "bar": CourseBar.of(Draft.of(visit_type)),
             "week": week_of(visit_type, first=chosen_day(request), now=now),
+            "may_publish": not visit_type.is_published or "publish" in request.POST,
+            "publishes": "publish" in request.POST,
             "may_have_more_needs": layout.needs.total_form_count() < MOST_NEEDS,
             "may_have_more_phases": layout.phases.total_form_count() < MOST_PHASES,
             "media": self.of.media,

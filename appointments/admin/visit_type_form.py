@@ -39,6 +39,9 @@ class VisitTypeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        if "_phases" in self.data and not self.instance.pk:
+            # Patients wait until its phases are laid out: what this page stores is one phase of them.
+            self.cleaned_data["is_published"] = False
         if not self.errors:
             self.objections = self.draft().objections()
             # What patients cannot book may be unfinished; the admin says what it lacks.

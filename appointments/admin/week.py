@@ -88,9 +88,9 @@ def _cell(reasons: "Reasons", free: Timetable, hours: Timetable, place: Place, d
         return Cell(_("over for today") if over else _("fully booked"), is_empty=True)
     told = {"n": len(starts), "of": len(possible)}
     if len(starts) == len(possible):
-        says = ngettext("%(n)d start", "%(n)d starts", len(starts)) % told
+        says = ngettext("%(n)d time free", "%(n)d times free", len(starts)) % told
     else:
-        says = ngettext("%(n)d start of %(of)d", "%(n)d starts of %(of)d", len(starts)) % told
+        says = _("%(n)d of %(of)d times free") % told
     return Cell(says, between(starts[0], starts[-1]))
 
 
@@ -138,7 +138,7 @@ class Reasons:
             if not here:
                 return _("no “%(need)s” here") % {"need": self.needs[need]}
             if not any(self._is_there(resource, place, day) for resource in here):
-                return _("no hours of %(names)s") % {"names": self._named(need, here)}
+                return self._is_out(need, here)
         return _("the hours that it needs never meet for long enough")
 
     def _is_rest_day(self, place: Place, day: date) -> bool:
@@ -156,10 +156,12 @@ class Reasons:
         closed = list(self.plan.closed_spans(resource, place, day - ONE_DAY, day + ONE_DAY))
         return any(left for span in self.plan.open_spans(resource, place, day, day) for left in without(span, closed))
 
-    def _named(self, need: int, pool: list[int]) -> str:
-        if len(pool) > 3:
-            return f"“{self.needs[need]}”"
-        return get_text_list([self.names[resource] for resource in pool], _("or"))
+    def _is_out(self, need: int, pool: list[int]) -> str:
+        names = [self.names[resource] for resource in pool] if len(pool) < 4 else [f"“{self.needs[need]}”"]
+        told = {"names": get_text_list(names, _("and"))}
+        if pool[0] in self.plan.people:
+            return ngettext("%(names)s is not in", "%(names)s are not in", len(names)) % told
+        return ngettext("%(names)s is not open", "%(names)s are not open", len(names)) % told
 
 
 def closures(first: date, last: date) -> list[Closure | HoursException]:

@@ -21,7 +21,10 @@ WORDS = {
         "is_active": _("Untick it when somebody leaves, instead of deleting them: what they wrote keeps their name."),
         "is_staff": "",
         "is_superuser": _("May do everything, also add colleagues."),
-        "groups": _("What they may see and do here. A manager needs none."),
+        "groups": _(
+            "What they may see and do here. A manager needs none. To let a provider see their own appointments: "
+            "add the group Provider here, and choose this account at the provider."
+        ),
     },
 }
 

@@ -9,11 +9,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 403)
+    return render(request, "403.html", status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(request, 403)
+    return render(request, "403_form.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

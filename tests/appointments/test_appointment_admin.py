@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments.models import Allocation, Appointment
+from appointments.models import Allocation, Appointment, Patient
 from appointments.services import diary
 from tests import factories
 from tests.appointments.desk import (
@@ -165,6 +165,13 @@ def test_its_history_says_who_did_what_and_why(desk, house):
     assert "cancelled → confirmed fred," in text
 
 
+@pytest.mark.parametrize(("became", "who"), [("cancelled", "the patient,"), ("expired", "automatic,")])
+def test_its_history_tells_the_patient_from_what_happens_by_itself(desk, house, became, who):
+    booked = house.book(at(9, days=1))
+    booked.changes.create(at=timezone.now(), was="requested", became=became)
+    assert f"→ {became} {who}" in words(desk.get(page("change", booked)))
+
+
 def test_a_time_elsewhere_is_told_on_that_clock(desk, house):
     zone = "Pacific/Auckland"
     far = factories.make_location(hours=ALL_DAY, time_zone=zone)
@@ -266,6 +273,27 @@ def test_its_own_time_does_not_stand_in_its_way(desk, house):
     assert move(desk, booked, code).status_code == 302
     booked.refresh_from_db()
     assert booked.starts_at == at(9, 15, days=1)
+
+
+def test_moved_beside_another_visit_of_the_patient_it_is_asked_about_once(desk, house):
+    booked = house.book(at(9, days=1), name="Ann Moved", email="ann@example.com")
+    house.book(at(11, days=1), name="Ann Moved", email="ann@example.com", person=house.beech)
+    assert Patient.objects.count() == 1
+    code = slot(at(11, 15, days=1), house.location, house.ash)
+    response = move(desk, booked, code)
+    assert response.status_code == 422
+    assert "Ann Moved already comes at 11 a.m. that day. Nothing was moved yet. Move anyway" in words(response)
+    assert move(desk, booked, code, move=response.context["overlap"].answer).status_code == 302
+    # Its own old time is none of the others.
+    assert move(desk, booked, slot(at(12, days=1), house.location, house.ash)).status_code == 302
+    assert move(desk, booked, slot(at(12, 15, days=1), house.location, house.ash)).status_code == 302
+
+
+def test_another_provider_is_not_told_of_the_patients_other_visits(house):
+    booked = house.book(at(9, days=1), name="Ann Moved", email="ann@example.com")
+    house.book(at(11, days=1), name="Ann Moved", email="ann@example.com", person=house.beech)
+    mine = signed_in(provider_account(house.ash, may=["change_appointment"]))
+    assert move(mine, booked, slot(at(11, 15, days=1), house.location, house.ash)).status_code == 302
 
 
 def test_it_cannot_be_moved_over_another_and_the_nearest_times_are_offered(desk, house):

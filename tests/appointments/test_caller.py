@@ -8,8 +8,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
 from appointments.models import Appointment, Patient
+from appointments.services import diary
 from clinic.models import Letter, User
 from tests import factories
 from tests.appointments.desk import BOOK, LIST, at, make_house, page, provider_account, said, signed_in, today
@@ -88,7 +90,8 @@ def test_a_search_lists_who_it_may_be_with_what_tells_them_apart(desk, house):
     ann = Appointment.objects.get().patient
     response = grow(desk, find="ann patient")
     text = words(response)
-    assert "(212) 555-0111 · ann@one.example comes" in text
+    assert "(212) 555-0111 · ann@one.example next visit" in text
+    assert re.search(r"next visit \w+ \d+(, \d{4})?, 9 a\.m\.", text)
     assert "ann@two.example no visit yet" in text
     assert "Ben Other" not in text
     assert {str(ann.pk), str(twin.pk), "new"} <= set(offered(response)[0])
@@ -133,9 +136,9 @@ def test_a_search_asks_the_same_number_of_questions_however_many_it_finds(desk, 
         booked = house.book(at(number + 4, days=1), name=f"Ann {number}", phone=f"(212) 555-01{number:02}")
         if number == 1:
             grow(desk, find="ann")
-            with django_assert_num_queries(12):
+            with django_assert_num_queries(13):
                 grow(desk, find="ann")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         assert booked.patient.name in words(grow(desk, find="ann"))
 
 
@@ -214,7 +217,7 @@ def test_a_known_patient_is_booked_and_nothing_of_theirs_is_changed(desk, house)
     assert (booked.booked_by.username, booked.message) == ("fred", "Has a dog with her")
     assert Patient.objects.values().get() == before
     assert [letter.to for letter in Letter.objects.all()] == ["ann@patient.example"]
-    assert "The confirmation goes out by email." in said(desk)[0]
+    assert "and the confirmation goes out by email." in said(desk)[0]
 
 
 def test_a_new_patient_is_added_with_the_booking(desk, house):
@@ -222,7 +225,7 @@ def test_a_new_patient_is_added_with_the_booking(desk, house):
     booked = Appointment.objects.get()
     assert (response.status_code, booked.patient.name, booked.patient.phone_e164) == (302, "Nora New", "+17045550142")
     assert Letter.objects.count() == 0
-    assert "No email address: tell them the reference." in said(desk)[0]
+    assert "no email address, so tell them the reference." in said(desk)[0]
 
 
 def test_somebody_new_who_may_be_known_is_asked_about_once(desk, house):
@@ -235,6 +238,30 @@ def test_somebody_new_who_may_be_known_is_asked_about_once(desk, house):
     assert book(desk, house, **new(is_somebody_else="on")).status_code == 302
     added = Appointment.objects.get().patient
     assert (added.name, added.looks_like_another) == ("Nora New", True)
+
+
+def test_who_comes_at_that_time_already_is_asked_about_once(desk, house):
+    there = house.book(at(9, days=1), name="Yara Specimen", email="yara@example.com", person=house.beech)
+    taken = {"patient": there.patient.pk, "slot": slot(house, at(9, 15, days=1), house.ash)}
+    taken |= {"provider": house.ash.pk, "day": today(1)}
+    response = book(desk, house, **taken)
+    assert response.status_code == 422
+    assert "Yara Specimen already comes at 9 a.m. that day. Nothing was booked yet. Book anyway" in words(response)
+    assert taken["slot"] in [code for code in codes(response) if f'value="{code}" checked' in response.content.decode()]
+    assert Appointment.objects.count() == 1
+    assert book(desk, house, **taken, book=f"anyway-{there.pk + 1}").status_code == 422
+    assert book(desk, house, **taken, book=response.context["overlap"].answer).status_code == 302
+    assert Appointment.objects.count() == 2
+
+
+@pytest.mark.parametrize("hour", [8.5, 9.5])
+def test_visits_that_only_touch_or_were_cancelled_are_not_asked_about(desk, house, hour):
+    there = house.book(at(9, days=1), person=house.beech)
+    beside = slot(house, at(int(hour), 30, days=1), house.ash)
+    assert book(desk, house, patient=there.patient.pk, slot=beside).status_code == 302
+    diary.cancel(appointment=there.pk, by=User.objects.get(username="fred"), now=timezone.now())
+    again = slot(house, at(9, days=1), house.beech)
+    assert book(desk, house, patient=there.patient.pk, slot=again).status_code == 302
 
 
 def test_what_staff_book_waits_for_nobody(desk, practice):

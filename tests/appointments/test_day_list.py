@@ -69,7 +69,7 @@ def test_it_lists_a_day_in_order_with_what_the_desk_needs(desk, house):
     text = words(response)
     told = f"9:45 a.m. until 10:15 a.m. Ann Early (212) 555-0111 {house.visit.name} {house.ash.name} {house.room.name}"
     assert told in text
-    assert f"Elm House confirmed says they come Cancel {early.reference}" in text
+    assert f"Elm House confirmed confirmed they are coming Cancel {early.reference}" in text
     assert "Cat Elsewhen" not in text
     assert "2 appointments 2 confirmed" in text
 
@@ -249,9 +249,9 @@ def test_a_step_that_there_is_not_changes_nothing(desk, house, name):
 
 def test_what_waits_for_the_practice_is_marked_and_answered(desk, practice):
     house = make_house(confirmation="by_staff")
-    first = house.book(at(9, days=1), name="Ann Waiting", phone="(212) 555-0101")
-    second = house.book(at(10, days=1), name="Ben Waiting", phone="(212) 555-0102")
-    response = desk.get(DAY, {"date": today(1)})
+    first = house.book(at(9, days=3), name="Ann Waiting", phone="(212) 555-0101")
+    second = house.book(at(10, days=3), name="Ben Waiting", phone="(212) 555-0102")
+    response = desk.get(DAY, {"date": today(3)})
     assert "2 appointments 2 waiting for us" in words(response)
     assert buttons(response, first) == ["Accept", "Decline", "Cancel"]
     assert "Ann Waiting" in words(desk.get("/admin/"))
@@ -259,7 +259,7 @@ def test_what_waits_for_the_practice_is_marked_and_answered(desk, practice):
     assert desk.get(page("sure", second, "decline")).status_code == 200
     step(desk, second, "decline", reason="Needs a consultation first")
     assert (status(first), status(second)) == ("confirmed", "declined")
-    assert "1 appointment 1 confirmed 1 declined" in words(desk.get(DAY, {"date": today(1)}))
+    assert "1 appointment 1 confirmed 1 declined" in words(desk.get(DAY, {"date": today(3)}))
 
 
 # Who

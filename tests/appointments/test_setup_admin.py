@@ -535,6 +535,35 @@ def test_what_patients_cannot_book_may_be_unfinished_and_says_what_it_lacks(mana
     assert laid_out(bare)[0] == [("Room", [])]
 
 
+def test_a_new_one_that_goes_on_to_its_phases_waits_for_them(manager, house):
+    room = factories.make_room(house)
+    response = manager.post(ADD, filled_in(house, rooms=[room], _phases="1"), follow=True)
+    made = VisitType.objects.get()
+    told_so = "Patients cannot book it yet: tick “Patients can book it” below when its phases are done."
+    assert (made.is_published, told_so in response.content.decode()) == (False, True)
+    sent = [{**need("Room", room), "id": made.needs.get().pk}], [{**phase("Visit", 40, 0), "id": made.phases.get().pk}]
+    stored = {"needs": 1, "phases": 1}
+    assert post(manager, made, *sent, stored=stored).status_code == 302
+    made.refresh_from_db()
+    assert made.is_published is False
+    empty = [{**need("Room"), "id": made.needs.get().pk}]
+    refused = post(manager, made, empty, sent[1], stored=stored, publish="on")
+    assert told(refused) == ["“Room”: choose at least one that is in use."]
+    made.refresh_from_db()
+    assert made.is_published is False
+    assert post(manager, made, *sent, stored=stored, publish="on").status_code == 302
+    made.refresh_from_db()
+    assert made.is_published is True
+    assert told_so not in manager.get(page(made, "phases")).content.decode()
+
+
+def test_one_that_patients_book_already_stays_so_on_the_way_to_its_phases(manager, house):
+    room = factories.make_room(house)
+    manager.post(ADD, filled_in(house, rooms=[room]))
+    manager.post(page(VisitType.objects.get()), filled_in(house, rooms=[room], _phases="1"))
+    assert VisitType.objects.get().is_published is True
+
+
 @pytest.mark.parametrize("rows_of", ["needs", "phases"])
 def test_one_row_more_keeps_what_was_typed_and_saves_nothing(manager, bare, house, rows_of):
     room = factories.make_room(house)
@@ -605,13 +634,13 @@ def test_the_week_says_how_many_starts_there_are_and_why_there_are_none(manager,
         book(visit_type, clock=time(hour), day=days[5])
     shown = week(manager.get(page(visit_type), {"week": first.isoformat()}))
     assert shown == {
-        named(days[0]): ["15 starts 9 a.m. to 4 p.m."],
+        named(days[0]): ["15 times free 9 a.m. to 4 p.m."],
         named(days[1]): ["closed: Stock-taking"],
-        named(days[2]): ["no hours of Helen"],
+        named(days[2]): ["Helen is not in"],
         named(days[3]): ["the hours that it needs never meet for long enough"],
-        named(days[4]): ["13 starts of 15 10 a.m. to 4 p.m."],
+        named(days[4]): ["13 of 15 times free 10 a.m. to 4 p.m."],
         named(days[5]): ["fully booked"],
-        named(days[6]): ["15 starts 9 a.m. to 4 p.m."],
+        named(days[6]): ["15 times free 9 a.m. to 4 p.m."],
     }
 
 
@@ -619,7 +648,7 @@ def test_a_weekday_without_hours_is_closed(manager, practice):
     place = factories.make_location(hours=[(0, time(9), time(10))])
     visit_type = factories.make_visit_type(rooms=[factories.make_room(place)], locations=[place])
     shown = week(manager.get(page(visit_type), {"week": "2999-01-01"}))
-    assert sorted(cell for (cell,) in shown.values()) == ["3 starts 9 a.m. to 9:30 a.m."] + 6 * [
+    assert sorted(cell for (cell,) in shown.values()) == ["3 times free 9 a.m. to 9:30 a.m."] + 6 * [
         "closed on this weekday"
     ]
 
@@ -844,6 +873,34 @@ def test_an_exception_says_how_many_appointments_lie_in_it(manager, house, field
     text = manager.get(page(exception)).content.decode()
     assert len(re.findall(r"/admin/appointments/appointment/\d+/change/", text)) == number
     assert Appointment.objects.filter(status="confirmed").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("opened", "then", "warned"),
+    [
+        ([], "person", ["Nobody can book then: no “room” is open. Open the location too."]),
+        (["room"], "person", []),
+        (["house"], "person", []),
+        ([], "house", []),
+        ([], "room", []),
+    ],
+)
+def test_extra_hours_of_one_person_say_so_when_nothing_can_be_booked_in_them(manager, house, opened, then, warned):
+    person, room = factories.make_person(location=house, name="Helen"), factories.make_room(house)
+    factories.make_visit_type(people=[person], rooms=[room], locations=[house])
+    who = {"person": person, "room": room, "house": None}
+    days = {"kind": "open", "starts_on": tomorrow(), "ends_on": tomorrow()}
+    for name in opened:
+        HoursException.objects.create(resource=who[name], location=house, opens=time(18), closes=time(20), **days)
+    sent = {**days, "resource": getattr(who[then], "pk", ""), "location": house.pk, "opens": "6pm", "closes": "8pm"}
+    response = manager.post(reverse("admin:appointments_hoursexception_add"), sent, follow=True)
+    assert HoursException.objects.count() == len(opened) + 1
+    assert [message for message in said(response) if "Nobody" in message] == warned
+
+
+def test_the_form_of_other_hours_says_what_an_empty_who_means(manager, house):
+    text = manager.get(reverse("admin:appointments_hoursexception_add")).content.decode()
+    assert "Empty and open extra: the location, and all who follow its hours." in text
 
 
 def test_what_was_cancelled_or_is_over_lies_in_nothing(manager, house):

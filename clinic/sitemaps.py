@@ -25,7 +25,8 @@ class OwnSitemap(Sitemap):
 class PageSitemap(OwnSitemap):
     def items(self) -> list[str]:
         names = ["home", "treatments", "team", "locations", "offers"]
-        return [f"clinic:{name}" for name in names] + ["articles:list", "appointments:request", "newsletter:signup"]
+        others = ["articles:list", "appointments:book", "appointments:request", "newsletter:signup"]
+        return [f"clinic:{name}" for name in names] + others
 
     def location(self, item: str) -> str:
         return reverse(item)

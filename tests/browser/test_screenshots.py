@@ -16,9 +16,17 @@ def test_the_screenshots_of_the_readme_can_be_made(open_page, staff, tmp_path):
     page = open_page(1280, 800, reduced_motion="reduce")
     page.goto("/")
     page.screenshot(path=folder / "home.png")
-    phone = open_page(390, 844)
-    phone.goto("/appointments/request/?category=injectables")
-    phone.screenshot(path=folder / "request-phone.png")
+    request = open_page(390, 844)
+    request.goto("/appointments/request/?category=injectables")
+    request.screenshot(path=folder / "request-phone.png")
+    book = open_page(360, 740)
+    book.goto("/appointments/book/consultation-skin/?location=southpark")
+    book.locator(".day-choice").evaluate("days => scrollBy(0, days.getBoundingClientRect().top - 20)")
+    book.screenshot(path=folder / "book-phone.png")
     desk = staff(width=1280, height=800)
     desk.screenshot(path=folder / "dashboard.png")
-    assert sorted(path.name for path in folder.glob("*.png")) == ["dashboard.png", "home.png", "request-phone.png"]
+    desk.set_viewport_size({"width": 1280, "height": 1200})
+    desk.goto("/admin/appointments/appointment/day/")
+    desk.screenshot(path=folder / "day.png")
+    made = ["book-phone.png", "dashboard.png", "day.png", "home.png", "request-phone.png"]
+    assert sorted(path.name for path in folder.glob("*.png")) == made

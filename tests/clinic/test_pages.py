@@ -27,6 +27,7 @@ from tests.factories import (
     make_testimonial,
     make_treatment,
     manager,
+    marketing,
 )
 
 CONTENT_SECURITY_POLICY = {
@@ -394,6 +395,16 @@ def test_a_form_without_its_token_gets_a_page_that_helps(db):
     assert "Perhaps the form was open for a long time" in response.content.decode()
 
 
+def test_who_lacks_the_permission_is_told_whom_to_ask(db, client):
+    make_practice()
+    client.force_login(marketing())
+    response = client.get("/admin/appointments/appointment/day/")
+
+    assert response.status_code == 403
+    text = response.content.decode()
+    assert ("Ask whoever runs the practice" in text, "the form was open" in text) == (True, False)
+
+
 # Machines
 
 
@@ -416,7 +427,7 @@ def test_the_sitemap_lists_the_public_pages_once_each_and_robots_may_read_them(f
     found = [urlsplit(entry.text).path for entry in tree.iter(f"{namespace}loc")]
 
     expected = ["/", "/treatments/", "/team/", "/locations/", "/offers/", "/articles/"]
-    expected += [reverse("appointments:request"), reverse("newsletter:signup")]
+    expected += [reverse(name) for name in ("appointments:book", "appointments:request", "newsletter:signup")]
     for model in (Treatment, Provider, Policy):
         expected += [row.get_absolute_url() for row in model.objects.all()]
     expected += ["/locations/elmford/", "/locations/oakham/", "/locations/beechwood/"]

@@ -59,3 +59,10 @@ def test_remove_takes_what_it_made_and_nothing_else():
     assert (Appointment.objects.count(), list(Patient.objects.all())) == (0, [kept])
     assert (list(VisitType.objects.all()), list(Location.objects.all())) == ([visit], [location])
     assert (Resource.objects.count(), Provider.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("asked", [{"appointments": 0}, {"appointments": 500_001, "providers": 1}, {"ahead": 51}])
+def test_who_asks_for_too_much_or_nothing_is_told_so(asked):
+    with pytest.raises(CommandError, match="Ask for 1 to 500 providers"):
+        call_command("bench_data", **asked)
+    assert not VisitType.objects.exists()

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from threading import Barrier
+from time import monotonic, sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
 from appointments.availability import Audience, Timetable, reading
@@ -131,7 +132,7 @@ def at_once(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
 
     def run(task: Callable[[], Any]) -> Any:
         try:
-            connection.ensure_connection()
+            _connect()
             ready.wait()
             return task()
         except Exception as error:
@@ -141,6 +142,19 @@ def at_once(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return list(pool.map(run, tasks))
+
+
+def _connect() -> None:
+    """Waits for a place: the server has a hundred, and those of the crowd before may not be empty yet."""
+    until = monotonic() + 30
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except OperationalError:
+            if monotonic() > until:
+                raise
+            sleep(0.1)
 
 
 def winners(answers: list[Any], *, losing: tuple[type[Exception], ...] = LOST) -> list[Any]:

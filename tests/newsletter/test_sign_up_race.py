@@ -82,6 +82,12 @@ def test_one_address_signed_up_many_times_at_once_is_one_subscriber(many_letters
     assert Consent.objects.count() == Letter.objects.count() == AT_ONCE
 
 
+def is_lost():
+    Subscriber.objects.all().delete()
+    all_at_once(in_any_case)
+    return Subscriber.objects.count() > 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_without_the_constraint_the_race_is_lost(many_letters):
     """The negative control: what the test above would see if the database did not guard the address."""
@@ -89,8 +95,8 @@ def test_without_the_constraint_the_race_is_lost(many_letters):
     with connection.schema_editor() as editor:
         editor.remove_constraint(Subscriber, guard)
     try:
-        all_at_once(in_any_case)
-        assert Subscriber.objects.count() > 1
+        # On a busy machine a crowd may come one after the other.
+        assert any(is_lost() for _round in range(5))
     finally:
         Subscriber.objects.all().delete()
         with connection.schema_editor() as editor:

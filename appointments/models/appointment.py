@@ -52,6 +52,13 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         mine = Allocation.objects.filter(appointment=models.OuterRef("pk"), resource__provider__user=user)
         return self.filter(models.Exists(mine))
 
+    def lock(self) -> bool:
+        """Locks the one row, unless somebody else has it; whether it is there and ours.
+
+        Read it only then: a row that is locked and joined in one statement may come with the joined rows of before.
+        """
+        return self.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None
+
     def for_lists(self) -> "AppointmentQuerySet":
         """With what a line shows."""
         return self.select_related("patient", "visit_type", "location", "provider").defer("typed")

@@ -74,15 +74,12 @@ def _remind(
     now: datetime,
 ) -> bool:
     with transaction.atomic():
-        appointment = (
-            Appointment.objects.filter(pk=appointment_pk, starts_at=starts_at, status=Status.CONFIRMED)
-            .select_related("patient", "location", "provider__provider")
-            .select_for_update(skip_locked=True, of=("self",))
-            .first()
-        )
         # Somebody is moving or cancelling it right now.
-        if appointment is None:
+        if not Appointment.objects.filter(pk=appointment_pk, starts_at=starts_at, status=Status.CONFIRMED).lock():
             return False
+        appointment = Appointment.objects.select_related("patient", "location", "provider__provider").get(
+            pk=appointment_pk
+        )
         letter = emails.tell_of_standing("reminder", appointment, practice=practice, rules=rules, now=now)
         # A second worker that is at the same breaks on the constraint, and its letter with it.
         Reminder.objects.bulk_create(

@@ -32,15 +32,12 @@ def tell_changes(*, now: datetime, goes_on: GoesOn = always) -> int:
 
 def _tell(appointment_pk: int, now: datetime) -> Letter | None:
     with transaction.atomic():
-        appointment = (
-            Appointment.objects.filter(pk=appointment_pk, tell_at__lte=now)
-            .select_related("patient", "location", "provider__provider", "told_location", "told_provider__provider")
-            .select_for_update(skip_locked=True, of=("self",))
-            .first()
-        )
         # Somebody is changing it right now, or has told of it.
-        if appointment is None:
+        if not Appointment.objects.filter(pk=appointment_pk, tell_at__lte=now).lock():
             return None
+        appointment = Appointment.objects.select_related(
+            "patient", "location", "provider__provider", "told_location", "told_provider__provider"
+        ).get(pk=appointment_pk)
         template = _letter_for(appointment, now)
         if template is None:
             _tell_at(appointment, None)

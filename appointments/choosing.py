@@ -195,7 +195,7 @@ class Choosing:
 
     def _again(self, **other: Place | Person | None) -> str:
         """The same day with another place or person."""
-        return replace(self.wish, day=self.wish.day and self.chosen, **other).query  # type: ignore[arg-type]
+        return replace(self.wish, day=self.wish.day and self.chosen, **other).query  # type: ignore[arg-type] # names of its fields
 
     @property
     def without_place(self) -> str:

@@ -55,6 +55,7 @@ class TimeForm(forms.Form):
 
     def offer_only(self, plan: Plan) -> None:
         """The places and the people of one visit type."""
+        # A form's fields are typed as their base class.
         self.fields["location"].choices = _among(self.fields["location"], list(plan.places))  # type: ignore[attr-defined]
         self.fields["provider"].choices = _among(self.fields["provider"], list(plan.people))  # type: ignore[attr-defined]
 
@@ -103,7 +104,7 @@ class CallerForm(TimeForm):
     ) -> None:
         """`requests` are those that whoever books may read."""
         super().__init__(data, auto_id="caller-%s", label_suffix="")
-        self.fields["request"].queryset = requests  # type: ignore[attr-defined]
+        self.fields["request"].queryset = requests  # type: ignore[attr-defined] # typed as a plain Field
         self.is_booking = is_booking
 
     def clean_patient(self) -> Patient | str | None:

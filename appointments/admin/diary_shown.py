@@ -24,7 +24,7 @@ def link(name: str, pk: int, words: object) -> SafeString:
 
 def _of(appointment: Appointment) -> Patient:
     # The list and the page hold only those that are somebody's.
-    assert appointment.patient is not None  # noqa: S101
+    assert appointment.patient is not None  # noqa: S101 -- for the type checker
     return appointment.patient
 
 

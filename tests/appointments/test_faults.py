@@ -200,7 +200,7 @@ def test_who_waits_too_long_for_an_appointment_is_told_so(house, impatient, step
 
 
 @outside_a_transaction
-def test_a_worker_that_is_killed_while_it_ends_holds_has_ended_none_and_the_next_ends_all(house, sink):  # noqa: F811
+def test_a_worker_that_is_killed_while_it_ends_holds_has_ended_none_and_the_next_ends_all(house, sink):  # noqa: F811 -- the fixture
     later = NOW + 11 * MINUTE
     held = [hold(house.visit, NINE + number * HOUR) for number in range(5)]
     # Clocks of the worker are real: for it all of them ran out long ago.

@@ -83,7 +83,7 @@ OURS = "SELECT id FROM appointments_appointment WHERE location_id IN (SELECT id 
 REMOVE = [
     f"DELETE FROM {table} WHERE appointment_id IN ({OURS})"  # noqa: S608 -- no value from outside
     for table in ("appointments_allocation", "appointments_change", "appointments_reminder")
-] + [f"DELETE FROM appointments_appointment WHERE id IN ({OURS})"]  # noqa: S608
+] + [f"DELETE FROM appointments_appointment WHERE id IN ({OURS})"]  # noqa: S608 -- nor here
 TABLES = "appointments_patient, appointments_appointment, appointments_allocation, appointments_change"
 
 

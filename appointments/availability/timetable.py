@@ -71,11 +71,14 @@ class Timetable:
     def on(self, day: date) -> list[FreeTime]:
         return [time for time in self.times if time.starts_at.date() == day]
 
+    @cached_property
+    def _counted(self) -> Counter[date]:
+        begins = {(time.starts_at.date(), time.starts_at.timestamp()) for time in self.times}
+        return Counter(day for day, _start in begins)
+
     def counts(self) -> dict[date, int]:
         """For each day how many different starts there are."""
-        begins = {(time.starts_at.date(), time.starts_at.timestamp()) for time in self.times}
-        counted = Counter(day for day, _start in begins)
-        return {day: counted[day] for day in (self.first + timedelta(days=n) for n in range(self.days))}
+        return {day: self._counted[day] for day in (self.first + timedelta(days=n) for n in range(self.days))}
 
     def is_open(self, day: date) -> bool:
         """Whether the location is open that day, or somebody is there for this visit."""

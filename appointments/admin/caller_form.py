@@ -55,7 +55,7 @@ class TimeForm(forms.Form):
 
     def offer_only(self, plan: Plan) -> None:
         """The places and the people of one visit type."""
-        # A form's fields are typed as their base class.
+        # The annotations call each field a plain Field, which has no choices.
         self.fields["location"].choices = _among(self.fields["location"], list(plan.places))  # type: ignore[attr-defined]
         self.fields["provider"].choices = _among(self.fields["provider"], list(plan.people))  # type: ignore[attr-defined]
 

@@ -9,9 +9,10 @@ from clinic.demo.removal import remove
 
 class Command(BaseCommand):
     help = (
-        "Removes what `manage.py load_demo` made, and nothing else: its rows, also those that were edited since, and "
-        "their files. What people have added stays: requests, subscribers, letters, and content of their own. A demo "
-        "row that such a row uses is kept, and named; once nothing uses it, run this again."
+        "Removes what `manage.py load_demo` made, and nothing else: its rows, also those that were edited since, their "
+        "files, and letters about its appointments. What people have added stays: requests, subscribers, other "
+        "letters, and content of their own. A demo row that such a row uses is kept, and named; once nothing uses it, "
+        "run this again."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -11,9 +11,9 @@ from clinic.demo.loading import DemoRefused, load
 class Command(BaseCommand):
     help = (
         "Loads an invented practice, Alder & Rowe, to look at and try things on: locations, people, treatments with "
-        "prices, offers, testimonials, policies, articles, pictures, films, and a diary with patients. It takes some ten seconds. Only an "
-        "empty database is accepted: one that holds rows of a real practice is refused and stays as it is. Where the "
-        "demo is loaded already, nothing changes. `manage.py remove_demo` takes it out again."
+        "prices, offers, testimonials, policies, articles, pictures, films, and a diary with patients. It takes some "
+        "ten seconds. Only an empty database is accepted: one that holds rows of a real practice is refused and stays "
+        "as it is. Where the demo is loaded already, nothing changes. `manage.py remove_demo` takes it out again."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

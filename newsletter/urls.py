@@ -1,11 +1,11 @@
 from django.urls import path
 
-from newsletter import views
+from newsletter.views import signing_up
 
 app_name = "newsletter"
 urlpatterns = [
-    path("", views.signup, name="signup"),
-    path("sent/", views.sent, name="sent"),
-    path("confirm/<str:token>/", views.confirm, name="confirm"),
-    path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("", signing_up.signup, name="signup"),
+    path("sent/", signing_up.sent, name="sent"),
+    path("confirm/<str:token>/", signing_up.confirm, name="confirm"),
+    path("unsubscribe/<str:token>/", signing_up.unsubscribe, name="unsubscribe"),
 ]

@@ -26,6 +26,7 @@ from clinic.models import (
     TreatmentCategory,
     User,
 )
+from newsletter.models import Block, Campaign, Subscriber, Topic
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 PASSWORD = "elm-street-417-lamp"
@@ -310,3 +311,40 @@ def make_patient(**fields):
             **fields,
         }
     )
+
+
+def make_topic(**fields):
+    number = next(_number)
+    return Topic.objects.create(**{"name": f"Topic {number}", "slug": f"topic-{number}", **fields})
+
+
+def make_subscriber(*, topics=(), **fields):
+    """One that is on the list since NOON; `state` makes it another."""
+    state = fields.get("state", Subscriber.State.CONFIRMED)
+    times = {} if state == Subscriber.State.PENDING else {"confirmed_at": NOON}
+    if state in Subscriber.OFF:
+        times["left_at"] = NOON
+    email = f"reader{next(_number)}@example.com"
+    subscriber = Subscriber.objects.create(
+        **{"email": email, "name": "Ada", "state": state, "created_at": NOON, **times, **fields}
+    )
+    subscriber.topics.set(topics)
+    return subscriber
+
+
+def make_campaign(*, topics=(), blocks=(), **fields):
+    """A draft; `blocks` are the fields of its blocks, in order."""
+    number = next(_number)
+    campaign = Campaign.objects.create(
+        **{
+            "subject": f"News {number}",
+            "preheader": "What is new.",
+            "introduction": "<p>Hello {{ name|there }},</p>",
+            "slug": f"news-{number}",
+            **fields,
+        }
+    )
+    campaign.topics.set(topics)
+    for position, block in enumerate(blocks):
+        Block.objects.create(campaign=campaign, position=position, **block)
+    return campaign

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from clinic.models import Letter
-from newsletter import services, wording
+from newsletter import wording
 from newsletter.models import Consent, Subscriber
+from newsletter.services import signing_up
 from tests.appointments.steps import send as ask_for_an_appointment
 from tests.newsletter.steps import ADA, sign_up
 
@@ -58,7 +59,7 @@ def test_requests_for_an_appointment_count_for_the_same_mailbox(client, practice
 def test_the_next_day_there_is_a_letter_again():
     now = timezone.now()
     for days in (0, 0, 0, 0, 1):
-        services.sign_up(
+        signing_up.sign_up(
             email=ADA,
             name="",
             page="",

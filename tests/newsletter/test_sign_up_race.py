@@ -11,8 +11,8 @@ from django.test import Client
 
 from clinic.models import Letter
 from clinic.rate_limits import Limit
-from newsletter import services
 from newsletter.models import Consent, Subscriber
+from newsletter.services import signing_up
 from tests.newsletter.steps import ADA, last_letter, path_in, sign_up
 
 AT_ONCE = 8
@@ -20,7 +20,7 @@ AT_ONCE = 8
 
 @pytest.fixture
 def many_letters(monkeypatch):
-    monkeypatch.setattr(services, "LETTERS_TO_ONE_MAILBOX", Limit("letters.mailbox", 100, timedelta(days=1)))
+    monkeypatch.setattr(signing_up, "LETTERS_TO_ONE_MAILBOX", Limit("letters.mailbox", 100, timedelta(days=1)))
 
 
 def all_at_once(act):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from clinic import dashboard
 from newsletter import wording
-from newsletter.admin import signups_this_week
+from newsletter.admin.subscriber import signups_this_week
 from newsletter.models import Consent, Subscriber
 from tests.newsletter.steps import ADA, join, last_letter, path_in, sign_up
 

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from clinic import addresses
 from clinic.models import User
 from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
-from newsletter import emails, wording
-from newsletter.models import Consent, Subscriber
+from newsletter import wording
+from newsletter.emails import letters
+from newsletter.models import Consent, Subscriber, Suppression
 from newsletter.wording import Words
 
 
@@ -32,9 +33,9 @@ def sign_up(
         subscriber = Subscriber.objects.entered(email=email, name=name, language=language, now=now)
         ask = subscriber.record(Consent.Kind.ASKED, words, now=now, page=page, network_address=network_address)
         if subscriber.is_on_the_list:
-            emails.already_on_the_list(subscriber, now=now)
+            letters.already_on_the_list(subscriber, now=now)
         else:
-            emails.please_confirm(subscriber, ask, now=now)
+            letters.please_confirm(subscriber, ask, now=now)
 
 
 def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) -> Subscriber:
@@ -57,7 +58,8 @@ def leave(*, subscriber: Subscriber, words: Words, network_address: str, now: da
     with transaction.atomic():
         locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
         if not locked.has_left:
-            locked.leave(now=now)
+            locked.take_off(Subscriber.State.UNSUBSCRIBED, now=now)
+            Suppression.objects.add([locked.email], Suppression.Reason.UNSUBSCRIBED, now=now)
             locked.record(Consent.Kind.LEFT, words, now=now, network_address=network_address)
     return locked
 
@@ -67,7 +69,7 @@ def take_off(subscribers: QuerySet[Subscriber], *, by: User, now: datetime) -> i
     words = wording.LEAVING_BY_STAFF.newest
     kind = Consent.Kind.LEFT
     with transaction.atomic():
-        staying = subscribers.exclude(state=Subscriber.State.UNSUBSCRIBED).order_by("pk").select_for_update()
+        staying = subscribers.exclude(state__in=Subscriber.OFF).order_by("pk").select_for_update()
         ids = list(staying.values_list("pk", flat=True))
         Subscriber.objects.filter(pk__in=ids).update(state=Subscriber.State.UNSUBSCRIBED, left_at=now)
         evidence = (

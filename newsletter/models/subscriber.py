@@ -1,11 +1,14 @@
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.models.consent import Consent
+from newsletter.models.suppression import Suppression
+from newsletter.models.topic import Topic
 from newsletter.wording import Words
 
 
@@ -26,6 +29,18 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def on_the_list(self) -> "SubscriberQuerySet":
         return self.filter(state=Subscriber.State.CONFIRMED)
 
+    def mailable(self) -> "SubscriberQuerySet":
+        """Those who may be sent a newsletter: on the list, and whatever their row says, not suppressed."""
+        suppressed = Suppression.objects.in_force().filter(email=Lower(OuterRef("email")))
+        return self.on_the_list().filter(~Exists(suppressed))
+
+    def choosing(self, topics: Sequence[Topic]) -> "SubscriberQuerySet":
+        """Those who chose one of these topics, or chose none at all, which means everything."""
+        if not topics:
+            return self
+        choices = Subscriber.topics.through.objects.filter(subscriber=OuterRef("pk"))
+        return self.filter(Exists(choices.filter(topic__in=topics)) | ~Exists(choices))
+
     def confirmed_since(self, since: datetime) -> "SubscriberQuerySet":
         return self.on_the_list().filter(confirmed_at__gte=since)
 
@@ -41,14 +56,25 @@ class Subscriber(models.Model):
         PENDING = "pending", _("not yet confirmed")
         CONFIRMED = "confirmed", _("on the list")
         UNSUBSCRIBED = "unsubscribed", _("has left")
+        BOUNCED = "bounced", _("address does not work")
+        COMPLAINED = "complained", _("has complained")
+
+    OFF = (State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED)
 
     email = models.EmailField(_("email"), max_length=254)
     name = models.CharField(_("name"), max_length=80, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     language = models.CharField(_("language"), max_length=10, default="en")
+    topics = models.ManyToManyField(
+        Topic,
+        blank=True,
+        related_name="subscribers",
+        verbose_name=_("topics"),
+        help_text=_("Who has chosen none gets everything."),
+    )
     created_at = models.DateTimeField(_("first asked"))
     confirmed_at = models.DateTimeField(_("joined"), null=True, blank=True)
-    left_at = models.DateTimeField(_("left"), null=True, blank=True)
+    left_at = models.DateTimeField(_("off the list since"), null=True, blank=True)
 
     objects = SubscriberQuerySet.as_manager()
 
@@ -62,7 +88,7 @@ class Subscriber(models.Model):
             models.CheckConstraint(
                 condition=Q(state="pending", confirmed_at__isnull=True, left_at__isnull=True)
                 | Q(state="confirmed", confirmed_at__isnull=False, left_at__isnull=True)
-                | Q(state="unsubscribed", left_at__isnull=False),
+                | Q(state__in=["unsubscribed", "bounced", "complained"], left_at__isnull=False),
                 name="subscriber_state_fits_times",
             ),
         ]
@@ -78,7 +104,8 @@ class Subscriber(models.Model):
 
     @property
     def has_left(self) -> bool:
-        return self.state == self.State.UNSUBSCRIBED
+        """Off the list, by their own will or because letters do not reach them or are not wanted."""
+        return self.state in self.OFF
 
     def has_left_since(self, ask: "Consent") -> bool:
         """Whether leaving has ended this ask: what was asked before does not bring anyone back."""
@@ -88,54 +115,27 @@ class Subscriber(models.Model):
         self.state, self.confirmed_at, self.left_at = self.State.CONFIRMED, now, None
         self.save(update_fields=["state", "confirmed_at", "left_at"])
 
-    def leave(self, *, now: datetime) -> None:
-        self.state, self.left_at = self.State.UNSUBSCRIBED, now
+    def take_off(self, state: State, *, now: datetime) -> None:
+        """Off the list, as one of `OFF`."""
+        self.state, self.left_at = state, now
         self.save(update_fields=["state", "left_at"])
 
     def record(
-        self, kind: "Consent.Kind", words: Words, *, now: datetime, page: str = "", network_address: str | None = None
-    ) -> "Consent":
+        self,
+        kind: Consent.Kind,
+        words: Words,
+        *,
+        now: datetime,
+        topics: Sequence[Topic] = (),
+        page: str = "",
+        network_address: str | None = None,
+    ) -> Consent:
         return self.consents.create(
-            kind=kind, version=words.version, words=words.text, at=now, page=page, network_address=network_address
+            kind=kind,
+            version=words.version,
+            words=words.text,
+            topics=[topic.name for topic in topics],
+            at=now,
+            page=page,
+            network_address=network_address,
         )
-
-
-class Consent(models.Model):
-    """One line of evidence. The database refuses to change it; it goes only with its subscriber."""
-
-    class Kind(models.TextChoices):
-        ASKED = "asked", _("asked")
-        CONFIRMED = "confirmed", _("confirmed")
-        LEFT = "left", _("left")
-
-    subscriber = models.ForeignKey(
-        Subscriber, models.CASCADE, related_name="consents", verbose_name=_("subscriber"), db_index=False
-    )
-    kind = models.CharField(_("what"), max_length=10, choices=Kind)
-    words = models.TextField(_("exact words"))
-    version = models.CharField(_("version of the words"), max_length=30)
-    at = models.DateTimeField(_("when"))
-    page = models.CharField(_("page"), max_length=200, blank=True)
-    network_address = models.GenericIPAddressField(_("network address"), null=True, blank=True)
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("recorded by"),
-        help_text=_("Empty when it was the person's own button."),
-    )
-
-    class Meta:
-        verbose_name = _("consent")
-        verbose_name_plural = _("consent, word for word")
-        ordering = ["-at", "-pk"]
-        constraints = [
-            models.CheckConstraint(condition=Q(by__isnull=True) | Q(kind="left"), name="consent_is_given_in_person"),
-            models.CheckConstraint(condition=~Q(words="") & ~Q(version=""), name="consent_has_words"),
-        ]
-        indexes = [models.Index(fields=["subscriber", "-at"], name="consent_of_subscriber")]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.pk}"

@@ -22,10 +22,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clinic import mail_links, rate_limits
 from clinic.mail_links import LinkExpired
 from clinic.rate_limits import Limit
-from newsletter import emails, services, wording
-from newsletter.forms import SignUpForm
+from newsletter import wording
+from newsletter.emails import letters
+from newsletter.forms.sign_up import SignUpForm
 from newsletter.models import Consent, Subscriber
-from newsletter.services import AskEnded
+from newsletter.services import signing_up
+from newsletter.services.signing_up import AskEnded
 
 # Generous, because a phone carrier lets many people share an address.
 FROM_ONE_NETWORK = Limit("newsletter.network", 30, timedelta(hours=1))
@@ -81,7 +83,7 @@ def signup(request: HttpRequest) -> HttpResponse:
     if wait is not None:
         return _too_many(request, wait)
     address = rate_limits.network_address(request)
-    services.sign_up(**form.asked, network_address=address, language=_language(), now=now)
+    signing_up.sign_up(**form.asked, network_address=address, language=_language(), now=now)
     return HttpResponseRedirect(reverse("newsletter:sent"), status=303)
 
 
@@ -97,13 +99,13 @@ def sent(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """A page with one button; only its POST confirms, because mail scanners open every link."""
     now = timezone.now()
-    link = mail_links.find(emails.CONFIRM, token, now=now)
+    link = mail_links.find(letters.CONFIRM, token, now=now)
     ask = get_object_or_404(Consent.objects.select_related("subscriber"), pk=link.object_id)
     subscriber = ask.subscriber
     if request.method == "POST":
         words = wording.CONFIRMATION.shown(request.POST.get("wording", ""))
         address = rate_limits.network_address(request)
-        subscriber = services.confirm(ask=ask, words=words, network_address=address, now=now)
+        subscriber = signing_up.confirm(ask=ask, words=words, network_address=address, now=now)
     elif subscriber.has_left_since(ask):
         raise AskEnded
     context = {"subscriber": subscriber, "words": wording.CONFIRMATION.newest}
@@ -116,12 +118,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Leaving takes one POST from anywhere, without a redirect, for years (RFC 8058 section 3.1 asks as much)."""
     now = timezone.now()
-    link = mail_links.find(emails.LEAVE, token, now=now)
+    link = mail_links.find(letters.LEAVE, token, now=now)
     subscriber = get_object_or_404(Subscriber, pk=link.object_id)
     if request.method == "POST":
         words = wording.LEAVING.shown(request.POST.get("wording", ""))
         address = rate_limits.network_address(request)
-        subscriber = services.leave(subscriber=subscriber, words=words, network_address=address, now=now)
+        subscriber = signing_up.leave(subscriber=subscriber, words=words, network_address=address, now=now)
     return render(request, "newsletter/unsubscribe.html", {"subscriber": subscriber, "words": wording.LEAVING.newest})
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 
 from clinic.dashboard import Panel, Row, panel
 from clinic.models import User
-from newsletter import services
 from newsletter.models import Consent, Subscriber
+from newsletter.services import signing_up
 
 WEEK = timedelta(days=7)
 
@@ -71,7 +71,7 @@ class SubscriberAdmin(admin.ModelAdmin):
         """Asks once more, naming them, then does it."""
         if "take-off" not in request.POST:
             return TemplateResponse(request, "newsletter/take_off.html", self._question(request, chosen))
-        count = services.take_off(chosen, by=cast(User, request.user), now=timezone.now())
+        count = signing_up.take_off(chosen, by=cast(User, request.user), now=timezone.now())
         words = ngettext(
             "%(count)d address was taken off the list.", "%(count)d addresses were taken off the list.", count
         )

@@ -1,0 +1,3 @@
+from newsletter.admin import subscriber
+
+__all__ = ["subscriber"]

@@ -1,0 +1,179 @@
+import secrets
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models import User
+from clinic.rich_text import RichTextField
+from newsletter.models.subscriber import Subscriber, SubscriberQuerySet
+from newsletter.models.topic import Topic
+
+# Without letters and figures that are taken for one another.
+CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+CODE_LENGTH = 8
+
+
+def new_code() -> str:
+    return "".join(secrets.choice(CODE_LETTERS) for _letter in range(CODE_LENGTH))
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def being_sent(self) -> "CampaignQuerySet":
+        return self.filter(state=Campaign.State.SENDING).order_by("started_at", "pk")
+
+    def due(self, now: datetime) -> "CampaignQuerySet":
+        """Scheduled, and the time has come."""
+        return self.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=now).order_by("scheduled_at", "pk")
+
+    def in_the_archive(self) -> "CampaignQuerySet":
+        """What the site shows, the newest first. One that was cancelled under way has reached people as well."""
+        shown = self.filter(is_public=True, started_at__isnull=False).exclude(content=None)
+        return shown.order_by("-started_at", "-pk")
+
+
+class Campaign(models.Model):
+    """One mailing: what is written, to whom, and how far it is. What each person got stands in its deliveries."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        SCHEDULED = "scheduled", _("scheduled")
+        SENDING = "sending", _("being sent")
+        PAUSED = "paused", _("paused")
+        SENT = "sent", _("sent")
+        CANCELLED = "cancelled", _("cancelled")
+
+    # Until it starts; what has gone to one person is not changed for the next.
+    OPEN = (State.DRAFT, State.SCHEDULED)
+
+    subject = models.CharField(_("subject"), max_length=150)
+    preheader = models.CharField(
+        _("preheader"), max_length=150, blank=True, help_text=_("The line that mailboxes show beside the subject.")
+    )
+    introduction = RichTextField(
+        _("introduction"), blank=True, help_text=_("{{ name|there }} becomes the person's name, or “there”.")
+    )
+    language = models.CharField(_("language"), max_length=10, default="en")
+    slug = models.SlugField(_("address in the archive"), max_length=120, unique=True)
+    is_public = models.BooleanField(_("show it in the archive on the site"), default=True)
+
+    topics = models.ManyToManyField(
+        Topic, blank=True, related_name="campaigns", verbose_name=_("topics"), help_text=_("None: the whole list.")
+    )
+    audience_language = models.CharField(
+        _("language of the readers"), max_length=10, blank=True, help_text=_("Empty: any.")
+    )
+    joined_from = models.DateField(_("joined on or after"), null=True, blank=True)
+    joined_until = models.DateField(_("joined on or before"), null=True, blank=True)
+
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT, editable=False)
+    scheduled_at = models.DateTimeField(_("to be sent"), null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True, editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+    pause_reason = models.TextField(_("why it is paused"), blank=True, editable=False)
+    rate_per_minute = models.PositiveIntegerField(
+        _("letters a minute"), null=True, blank=True, help_text=_("Empty: as the rules of the mailings say.")
+    )
+    code = models.CharField(_("code in its links"), max_length=12, default=new_code, unique=True, editable=False)
+    # What was written, its articles and offers as they were at the start: emails.content has its form.
+    content = models.JSONField(null=True, editable=False)
+    recipients = models.PositiveIntegerField(_("recipients"), null=True, editable=False)
+    created_at = models.DateTimeField(_("begun"), auto_now_add=True)
+    changed_at = models.DateTimeField(_("last changed"), auto_now=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("begun by"),
+    )
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering = ["-created_at", "-pk"]
+        permissions = [
+            ("send_campaign", _("Can send, pause and cancel campaigns")),
+            ("settle_delivery", _("Can settle letters that are uncertain")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="scheduled") | Q(scheduled_at__isnull=False), name="campaign_scheduled_has_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["sending", "paused", "sent"])
+                | Q(content__isnull=False, started_at__isnull=False, recipients__isnull=False),
+                name="campaign_started_is_frozen",
+            ),
+            models.CheckConstraint(
+                condition=Q(joined_from__isnull=True)
+                | Q(joined_until__isnull=True)
+                | Q(joined_until__gte=models.F("joined_from")),
+                name="campaign_dates_in_order",
+                violation_error_message=_("The last day of joining comes before the first."),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="campaign_newest"),
+            models.Index(fields=["-started_at", "-id"], name="campaign_last_started"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    def get_absolute_url(self) -> str:
+        return reverse("newsletter:edition", args=[self.slug])
+
+    def audience(self, topics: list[Topic]) -> SubscriberQuerySet:
+        """Whom it would reach now; days are the practice's. `topics` are its own, or those of an unsaved form."""
+        found = Subscriber.objects.mailable().choosing(topics)
+        if self.audience_language:
+            found = found.filter(language=self.audience_language)
+        if self.joined_from:
+            found = found.filter(confirmed_at__date__gte=self.joined_from)
+        if self.joined_until:
+            found = found.filter(confirmed_at__date__lte=self.joined_until)
+        return found
+
+    def record(self, kind: "CampaignStep.Kind", *, now: datetime, by: User | None = None, words: str = "") -> None:
+        self.steps.create(kind=kind, at=now, by=by, words=words)
+
+
+class CampaignStep(models.Model):
+    """What was done with a campaign, when and by whom; nobody means that the site did it by itself."""
+
+    class Kind(models.TextChoices):
+        SCHEDULED = "scheduled", _("scheduled")
+        UNSCHEDULED = "unscheduled", _("taken off the schedule")
+        STARTED = "started", _("started")
+        PAUSED = "paused", _("paused")
+        RESUMED = "resumed", _("resumed")
+        CANCELLED = "cancelled", _("cancelled")
+        FINISHED = "finished", _("finished")
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="steps")
+    kind = models.CharField(_("what"), max_length=12, choices=Kind)
+    at = models.DateTimeField(_("when"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
+    words = models.TextField(_("why"), blank=True)
+
+    class Meta:
+        verbose_name = _("step of a campaign")
+        verbose_name_plural = _("steps of a campaign")
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"

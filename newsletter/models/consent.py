@@ -1,0 +1,52 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Consent(models.Model):
+    """One line of evidence. The database refuses to change it; it goes only with its subscriber."""
+
+    class Kind(models.TextChoices):
+        ASKED = "asked", _("asked")
+        CONFIRMED = "confirmed", _("confirmed")
+        CHOSE = "chose", _("chose topics")
+        IMPORTED = "imported", _("imported with proof")
+        LEFT = "left", _("left")
+
+    subscriber = models.ForeignKey(
+        "newsletter.Subscriber", models.CASCADE, related_name="consents", verbose_name=_("subscriber"), db_index=False
+    )
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    words = models.TextField(_("exact words"))
+    version = models.CharField(_("version of the words"), max_length=30)
+    topics = models.JSONField(
+        _("topics"), default=list, blank=True, help_text=_("Their names as they were shown. None: everything.")
+    )
+    at = models.DateTimeField(_("when"))
+    page = models.CharField(_("page"), max_length=200, blank=True)
+    network_address = models.GenericIPAddressField(_("network address"), null=True, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recorded by"),
+        help_text=_("Empty when it was the person's own button."),
+    )
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consent, word for word")
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(by__isnull=True) | Q(kind__in=["left", "imported"]), name="consent_is_given_in_person"
+            ),
+            models.CheckConstraint(condition=~Q(words="") & ~Q(version=""), name="consent_has_words"),
+        ]
+        indexes = [models.Index(fields=["subscriber", "-at"], name="consent_of_subscriber")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"

@@ -59,11 +59,11 @@ def manage(*arguments: str, url: str, folder: Path) -> None:
 class Child:
     """A process of Django's that answers each line with one: what it measured."""
 
-    def __init__(self, module: str, *arguments: str, url: str, folder: Path) -> None:
+    def __init__(self, module: str, *arguments: str, url: str, folder: Path, **more: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=environment(url, folder),
+            env=environment(url, folder, **more),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -41,6 +41,13 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "clinic.testimonial": ["view", "add", "change"],
         "clinic.treatment": ["view"],  # to name it in a testimonial or an offer
         "newsletter.subscriber": ["view", "take_off"],
+        "newsletter.suppression": ["view"],
+        "newsletter.topic": ["view", "add", "change"],
+        "newsletter.mailingrules": ["view", "add", "change"],
+        "newsletter.campaign": ["view", "add", "change", "delete", "send_campaign", "settle_delivery"],
+        "newsletter.block": ["view", "add", "change", "delete"],
+        "newsletter.delivery": ["view"],
+        "newsletter.listimport": ["view", "add", "change", "export_list"],
     },
 }
 

@@ -21,9 +21,12 @@ from django_tasks_db.models import DBTaskResult
 from appointments.services import upkeep
 from clinic import images, letters, mail_links, rate_limits
 from clinic.models import Image, WorkerHeartbeat
+from newsletter.services import upkeep as mailings
+from newsletter.services.sending import Mailer
 
 INTERVAL = 2.0
 LONGEST_SWEEP = timedelta(seconds=15)
+LONGEST_MAILING = timedelta(seconds=5)
 SWEEP_LOCK = 0x636C696E6963  # "clinic": one worker at a time looks for due work
 TIDY_EVERY = timedelta(hours=1)
 
@@ -36,6 +39,7 @@ class Worker:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._tidied_at: datetime | None = None
+        self._mailer = Mailer(clock=timezone.now)
         self._tasks = TaskRunner(
             queue_names=["*"],
             excluded_queue_names=[],
@@ -53,11 +57,10 @@ class Worker:
         pause = INTERVAL
         while not self._stopping.is_set():
             try:
-                self.turn()
-                pause = INTERVAL
+                pause = 0.0 if self.turn() else INTERVAL
             except DatabaseError as error:
                 connection.close()
-                pause = min(pause * 2, 30.0)
+                pause = min(max(pause, INTERVAL) * 2, 30.0)
                 log.warning("The database is away (%s); trying again in %.0f s.", type(error).__name__, pause)
             except Exception:
                 # What one job did wrong must not stop the others.
@@ -70,11 +73,19 @@ class Worker:
         # A second signal ends the process at once.
         signal.signal(number or signal.SIGTERM, signal.SIG_DFL)
 
-    def turn(self) -> None:
-        """One round: heartbeat, all ready tasks, then due work unless another worker is at it."""
+    def turn(self) -> bool:
+        """One round: heartbeat, all ready tasks, due work unless another worker is at it, and a while of the mailings.
+
+        Returns whether a mailing is under way and wants the next round at once.
+        """
         close_old_connections()
         self._beat()
         self._tasks.run()
+        self._sweep_alone()
+        until = timezone.now() + LONGEST_MAILING
+        return self._mailer.turn(goes_on=lambda: self._goes_on(until))
+
+    def _sweep_alone(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [SWEEP_LOCK])
             if not cursor.fetchone()[0]:
@@ -96,6 +107,7 @@ class Worker:
         until = timezone.now() + LONGEST_SWEEP
         # First, and at most so many: a slow mail server must not keep a reminder from being written.
         upkeep.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
+        mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         letters.take_up_cut_off(now=timezone.now())
         while self._goes_on(until) and letters.send_next(now=timezone.now()):
             pass
@@ -120,3 +132,4 @@ def tidy(*, now: datetime) -> None:
         DBTaskResult.objects.filter(ended | lost).delete()
         rate_limits.forget_ended(now=now)
         mail_links.forget_expired(now=now)
+        mailings.tidy(now=now)

@@ -1,33 +1,55 @@
-"""The letters. None holds a word that a visitor typed: the address is not proven yet."""
+"""The letters to one person. None holds a word that a visitor typed: the address may not be proven yet."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from clinic import letters
 from clinic.mail_links import Link
-from newsletter.models import Consent, Subscriber
+from newsletter.models import Consent, MailingRules, Subscriber
 
 CONFIRM = "newsletter.confirm"
 LEAVE = "newsletter.leave"
+PREFERENCES = "newsletter.preferences"
 TIME_TO_CONFIRM = timedelta(days=14)
 
 
 def please_confirm(subscriber: Subscriber, ask: Consent, *, now: datetime) -> None:
     """The link confirms this one ask, so that an old letter brings back nobody who has left since."""
     confirm = Link(purpose=CONFIRM, object_id=ask.pk, view="newsletter:confirm", lifetime=TIME_TO_CONFIRM)
-    _write("newsletter/letters/confirm.txt", subscriber, {"confirm": confirm}, now=now)
+    context = {"days": TIME_TO_CONFIRM.days}
+    _write("newsletter/letters/confirm.txt", subscriber, {"confirm": confirm}, now=now, context=context)
 
 
 def already_on_the_list(subscriber: Subscriber, *, now: datetime) -> None:
-    _write("newsletter/letters/already.txt", subscriber, {}, now=now)
+    _write("newsletter/letters/already.txt", subscriber, {"preferences": _preferences(subscriber)}, now=now)
 
 
-def _write(template: str, subscriber: Subscriber, links: dict[str, Link], *, now: datetime) -> None:
+def welcome(subscriber: Subscriber, rules: MailingRules, *, now: datetime) -> None:
+    """In the practice's own words, with our links below them."""
+    # Its first line is the subject, so that one must be a line.
+    context = {"subject": " ".join(rules.welcome_subject.split()), "text": rules.welcome_text.strip()}
+    links = {"preferences": _preferences(subscriber)}
+    _write("newsletter/letters/welcome.txt", subscriber, links, now=now, context=context)
+
+
+def _preferences(subscriber: Subscriber) -> Link:
+    return Link(purpose=PREFERENCES, object_id=subscriber.pk, view="newsletter:preferences", lifetime=None)
+
+
+def _write(
+    template: str,
+    subscriber: Subscriber,
+    links: dict[str, Link],
+    *,
+    now: datetime,
+    context: Mapping[str, object] | None = None,
+) -> None:
     leave = Link(purpose=LEAVE, object_id=subscriber.pk, view="newsletter:unsubscribe", lifetime=None)
     letters.write(
         template=template,
         # The stored address, which was proven or asked first; never a look-alike typed later.
         to=subscriber.email,
-        context={"days": TIME_TO_CONFIRM.days},
+        context=context,
         links={**links, "leave": leave},
         language=subscriber.language,
         now=now,

@@ -1,0 +1,156 @@
+"""What staff do with a campaign, and how it starts: everything but the sending itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from clinic.models import Practice, User
+from newsletter.emails.content import content_of
+from newsletter.models import Campaign, CampaignStep, Delivery, MailingRules, Pace
+from newsletter.services import checklist
+from newsletter.services.checklist import Verdict
+from newsletter.services.freezing import freeze
+
+State, Kind = Campaign.State, CampaignStep.Kind
+# A server that was away so long, or a database brought back from a copy: a person looks before it goes out.
+TOO_LATE = timedelta(hours=6)
+
+
+class NotNow(Exception):
+    """The campaign is not in a state for that; the message is for staff."""
+
+
+def obstacles(campaign: Campaign, *, now: datetime) -> list[str]:
+    """What forbids it to start, a sentence each."""
+    at = max(now, campaign.scheduled_at) if campaign.scheduled_at else now
+    return [str(check.words) for check in checklist.quick(campaign, now=at) if check.verdict == Verdict.STOP]
+
+
+def schedule(campaign: Campaign, *, at: datetime, by: User, now: datetime) -> None:
+    """It starts by itself at `at`, within seconds. Raises NotNow: in the past, started already, or an obstacle."""
+    if at < now:
+        raise NotNow(_("That time is past. Choose a later one."))
+    _put_on_the_schedule(campaign, at=at, by=by, now=now)
+
+
+def start(campaign: Campaign, *, by: User, now: datetime) -> None:
+    """The worker starts it within seconds: for a long list that takes longer than a page may. Raises NotNow."""
+    _put_on_the_schedule(campaign, at=now, by=by, now=now)
+
+
+def unschedule(campaign: Campaign, *, by: User, now: datetime) -> None:
+    """Back to a draft. Raises NotNow when it has started."""
+    with locked(campaign, State.SCHEDULED) as found:
+        _back_to_draft(found, by=by, now=now)
+
+
+def begin_due(*, now: datetime) -> None:
+    """Starts what is due: freezes words and recipients. What cannot start goes back to its writers, with the reason."""
+    for campaign in Campaign.objects.due(now)[:20]:
+        # Another worker was faster, or somebody took it off at this moment.
+        with suppress(NotNow):
+            _begin(campaign, now=now)
+
+
+def pause(campaign: Campaign, *, by: User | None, now: datetime, words: str = "") -> None:
+    """Nothing more is claimed; letters in flight end. Nobody as `by`: the site itself, which says why."""
+    with locked(campaign, State.SENDING) as found:
+        found.state, found.pause_reason = State.PAUSED, words
+        found.save(update_fields=["state", "pause_reason", "changed_at"])
+        found.record(Kind.PAUSED, by=by, now=now, words=words)
+
+
+def resume(campaign: Campaign, *, by: User, now: datetime) -> None:
+    with locked(campaign, State.PAUSED) as found:
+        found.state, found.pause_reason = State.SENDING, ""
+        found.save(update_fields=["state", "pause_reason", "changed_at"])
+        Pace.objects.filter(campaign=found).update(rests=0, rests_until=None, trouble="")
+        found.record(Kind.RESUMED, by=by, now=now)
+
+
+def cancel(campaign: Campaign, *, by: User, now: datetime) -> None:
+    """For good: what waits is never sent. What was sent stays in the ledger."""
+    with locked(campaign, State.SCHEDULED, State.SENDING, State.PAUSED) as found:
+        found.state, found.ended_at, found.pause_reason = State.CANCELLED, now, ""
+        found.save(update_fields=["state", "ended_at", "pause_reason", "changed_at"])
+        found.record(Kind.CANCELLED, by=by, now=now)
+
+
+def end_finished(*, now: datetime) -> None:
+    """Campaigns of which nothing waits and nothing is in flight have been sent; uncertain ones may be left."""
+    for campaign in Campaign.objects.being_sent()[:100]:
+        if not _is_under_way(campaign):
+            with suppress(NotNow), locked(campaign, State.SENDING) as found:
+                # Asked again under the lock: somebody may have decided to send an uncertain one again.
+                if not _is_under_way(found):
+                    found.state, found.ended_at = State.SENT, now
+                    found.save(update_fields=["state", "ended_at", "changed_at"])
+                    found.record(Kind.FINISHED, now=now)
+
+
+@contextmanager
+def locked(campaign: Campaign, *states: State) -> Iterator[Campaign]:
+    """The campaign's own row, locked, in one of these states, until the block ends. Raises NotNow in any other."""
+    with transaction.atomic():
+        found = Campaign.objects.select_for_update().filter(pk=campaign.pk).first()
+        if found is None:
+            raise NotNow(_("This campaign has been deleted."))
+        if found.state not in states:
+            raise NotNow(
+                _("The campaign is %(state)s; that cannot be done now.") % {"state": found.get_state_display()}
+            )
+        yield found
+
+
+def _put_on_the_schedule(campaign: Campaign, *, at: datetime, by: User, now: datetime) -> None:
+    with locked(campaign, *Campaign.OPEN) as found:
+        found.scheduled_at = at
+        if in_the_way := obstacles(found, now=now):
+            raise NotNow(" ".join(in_the_way))
+        found.state, found.pause_reason = State.SCHEDULED, ""
+        found.save(update_fields=["state", "scheduled_at", "pause_reason", "changed_at"])
+        found.record(Kind.SCHEDULED, by=by, now=now)
+
+
+def _back_to_draft(found: Campaign, *, by: User | None, now: datetime, words: str = "") -> None:
+    found.state, found.scheduled_at, found.pause_reason = State.DRAFT, None, words
+    found.save(update_fields=["state", "scheduled_at", "pause_reason", "changed_at"])
+    found.record(Kind.UNSCHEDULED, by=by, now=now, words=words)
+
+
+def _begin(campaign: Campaign, *, now: datetime) -> None:
+    with locked(campaign, State.SCHEDULED) as found:
+        if found.scheduled_at is None or found.scheduled_at > now:
+            return
+        if words := _why_not(found, now=now):
+            _back_to_draft(found, by=None, now=now, words=words)
+            return
+        practice = Practice.objects.get()
+        found.content = content_of(found, now=now)
+        found.recipients = freeze(found, practice=practice, now=now)
+        found.rate_per_minute = found.rate_per_minute or MailingRules.current().rate_per_minute
+        found.state, found.started_at = State.SENDING, now
+        found.save()
+        Pace.objects.create(campaign=found, filled_at=now)
+        found.record(Kind.STARTED, now=now)
+
+
+def _why_not(found: Campaign, *, now: datetime) -> str:
+    if found.scheduled_at is not None and now - found.scheduled_at > TOO_LATE:
+        hours = int((now - found.scheduled_at) / timedelta(hours=1))
+        return ngettext(
+            "It was to start %(hours)d hour ago, and the site was away. Look whether it still fits, and send it then.",
+            "It was to start %(hours)d hours ago, and the site was away. Look whether it still fits, and send it then.",
+            hours,
+        ) % {"hours": hours}
+    return " ".join(obstacles(found, now=now))
+
+
+def _is_under_way(campaign: Campaign) -> bool:
+    """Asked in two questions: each has an index of its own."""
+    deliveries = campaign.deliveries
+    return deliveries.waiting().exists() or deliveries.filter(state=Delivery.State.SENDING).exists()

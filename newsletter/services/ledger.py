@@ -1,0 +1,171 @@
+"""The ledger of a mailing: who is next, what became of the last, and whose sending never ended.
+
+`claim` writes down how the last letter ended and takes the next one in a single statement, so a letter costs one
+commit. It is committed before the network is touched. A worker that dies leaves its one letter as "being sent";
+when its lease is over nobody knows whether it arrived, and it is never sent again by itself.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakSet
+
+from django.db import connection, transaction
+from django.db.models import Count
+
+from newsletter.models import Campaign, Delivery
+
+# Longer than all answers of a mail server can take under EMAIL_TIMEOUT together.
+LEASE = timedelta(minutes=5)
+# A full bucket: what may go at once after a pause of the worker.
+BURST = timedelta(seconds=2)
+MOST_CUT_OFF = 1000
+
+# Planning it takes longer than doing it, so each session of the database plans it once in a while and not each time.
+PREPARE = """
+PREPARE newsletter_claim (bigint, int, text, text, text, timestamptz, int, bigint, boolean, timestamptz, timestamptz) AS
+WITH recorded AS (
+    UPDATE newsletter_delivery SET
+        state = $3, answer = $4, provider_id = $5, next_attempt_at = $6, attempts = attempts - $7, lease_until = NULL
+    WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'uncertain')
+), due AS (
+    SELECT delivery.id, delivery.subscriber_id
+    FROM newsletter_delivery delivery JOIN newsletter_campaign campaign ON campaign.id = delivery.campaign_id
+    WHERE delivery.campaign_id = $8 AND campaign.state = 'sending' AND $9
+        AND delivery.state IN ('queued', 'retry') AND delivery.next_attempt_at <= $10
+    ORDER BY delivery.next_attempt_at, delivery.id LIMIT 1 FOR UPDATE OF delivery SKIP LOCKED
+), person AS MATERIALIZED (
+    SELECT due.id, subscriber.id AS subscriber_id, subscriber.email, subscriber.name,
+        subscriber.state = 'confirmed' AND NOT EXISTS (
+            SELECT FROM newsletter_suppression line
+            WHERE line.email = lower(subscriber.email) AND (line.reason IN ('bounced', 'complained')
+                OR line.reason = 'unsubscribed' AND NOT EXISTS (
+                    SELECT FROM newsletter_suppression later
+                    WHERE later.email = line.email AND later.reason = 'lifted' AND later.id > line.id))
+        ) AS is_mailable
+    FROM due JOIN newsletter_subscriber subscriber ON subscriber.id = due.subscriber_id
+)
+UPDATE newsletter_delivery SET
+    state = CASE WHEN person.is_mailable THEN 'sending' ELSE 'skipped' END,
+    attempts = attempts + person.is_mailable::int,
+    lease_until = CASE WHEN person.is_mailable THEN $11 END,
+    attempted_at = CASE WHEN person.is_mailable THEN $10 ELSE attempted_at END,
+    next_attempt_at = NULL
+FROM person WHERE newsletter_delivery.id = person.id
+RETURNING person.id, attempts, person.subscriber_id, person.email, person.name, person.is_mailable, token_hash
+"""
+CLAIM = """
+EXECUTE newsletter_claim (
+    %(last)s, %(attempt)s, %(state)s, %(answer)s, %(provider_id)s, %(next_attempt_at)s, %(put_back)s, %(campaign)s,
+    %(goes_on)s, %(now)s, %(lease_until)s)
+"""
+_prepared: WeakSet[Any] = WeakSet()
+
+TAKE_TOKENS = """
+WITH filled AS (
+    SELECT campaign_id, LEAST(
+        GREATEST(1, %(rate)s * %(burst)s),
+        tokens + %(rate)s * GREATEST(0, EXTRACT(EPOCH FROM %(now)s - filled_at))
+    ) AS level
+    FROM newsletter_pace WHERE campaign_id = %(campaign)s FOR UPDATE
+)
+UPDATE newsletter_pace SET
+    tokens = level - LEAST(floor(level), %(wanted)s), filled_at = GREATEST(filled_at, %(now)s)
+FROM filled WHERE newsletter_pace.campaign_id = filled.campaign_id
+RETURNING LEAST(floor(level), %(wanted)s)::int
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One letter that this worker alone may send now."""
+
+    delivery: int
+    attempt: int
+    subscriber: int
+    email: str
+    name: str
+    token_hash: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How sending a claimed letter ended, as the delivery will say it."""
+
+    claim: Claim
+    state: Delivery.State
+    answer: str = ""
+    provider_id: str = ""
+    next_attempt_at: datetime | None = None
+    # Nothing of it was handed over: the attempt does not count.
+    is_put_back: bool = False
+
+
+def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool = True) -> Claim | None:
+    """Records `last` and takes the letter that has waited longest, both in one transaction of its own.
+
+    Who is off the list or suppressed by now is passed over and written down as such. None: nothing is due, the
+    campaign is not being sent, or the caller does not want to go on. An outcome that a person has settled meanwhile
+    is not recorded.
+    """
+    said = {
+        "last": last and last.claim.delivery,
+        "attempt": last and last.claim.attempt,
+        "state": last and last.state,
+        "answer": last and last.answer[:2000],
+        "provider_id": last and last.provider_id[:200],
+        "next_attempt_at": last and last.next_attempt_at,
+        "put_back": int(last.is_put_back) if last else 0,
+        "campaign": campaign,
+        "goes_on": goes_on,
+        "now": now,
+        "lease_until": now + LEASE,
+    }
+    plan_claims()
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(CLAIM, said)
+            row = cursor.fetchone()
+            if row is None:
+                return None
+            *found, is_mailable, token_hash = row
+            if is_mailable:
+                return Claim(*found, token_hash=bytes(token_hash or b""))
+            said["last"] = None
+
+
+def plan_claims(*, anew: bool = False) -> None:
+    """Plans the claim for this session of the database, if it has not; `anew` after tables may have grown a lot."""
+    connection.ensure_connection()
+    session = connection.connection
+    if session in _prepared and not anew:
+        return
+    with connection.cursor() as cursor:
+        if session in _prepared:
+            cursor.execute("DEALLOCATE newsletter_claim")
+        cursor.execute(PREPARE)
+    _prepared.add(session)
+
+
+def take_tokens(campaign: int, *, wanted: int, per_minute: int, now: datetime) -> int:
+    """How many letters of the campaign this worker may send now: at most `wanted`, over all workers the rate."""
+    said = {"campaign": campaign, "wanted": wanted, "rate": per_minute / 60, "burst": BURST.total_seconds(), "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_TOKENS, said)
+        return cursor.fetchone()[0]
+
+
+def mark_cut_off(*, now: datetime) -> int:
+    """Letters whose lease is over become uncertain; returns how many."""
+    with transaction.atomic():
+        # One whose result is being written down at this moment is passed over.
+        cut_off = Delivery.objects.cut_off(now).select_for_update(skip_locked=True).values("pk")[:MOST_CUT_OFF]
+        return Delivery.objects.filter(pk__in=cut_off).update(state=Delivery.State.UNCERTAIN, lease_until=None)
+
+
+def tally(campaign: Campaign, *, since: datetime | None = None) -> dict[str, int]:
+    """How many letters are in which state, without states that none is in; `since`: of those tried at or after it."""
+    counted = campaign.deliveries.order_by()
+    if since is not None:
+        counted = counted.filter(attempted_at__gte=since)
+    return dict(counted.values_list("state").annotate(count=Count("pk")))

@@ -1,0 +1,186 @@
+"""Sends what is due of all campaigns, a little of each in turn."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+
+from django.conf import settings
+
+from newsletter.models import Campaign, Delivery, Subscriber
+from newsletter.services import bounces, ledger, tokens
+from newsletter.services.ledger import Claim, Outcome
+from newsletter.services.sending import breaker
+from newsletter.services.sending.edition import Edition
+from newsletter.services.sending.post import Answer, NotReached, Post
+
+State = Delivery.State
+GoesOn = Callable[[], bool]
+
+MOST_ATTEMPTS = 5
+BACK_OFF = [timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6)]
+# Of one campaign, before the next has its turn.
+SLICE = timedelta(seconds=2)
+MOST_CAMPAIGNS = 20
+MOST_TOKENS = 100
+# How long to wait for the rate, and how often to look at the share of failures.
+WAIT_FOR_TOKENS = timedelta(seconds=0.2)
+LOOK_EVERY = timedelta(seconds=10)
+# In a row, in one slice.
+MOST_REFUSED = 10
+MOST_PUT_OFF = 20
+
+log = logging.getLogger("clinic.mailings")
+
+
+class Mailer:
+    """One worker's part in the mailings. It keeps what it could not write down when the database went away."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._editions: dict[int, Edition] = {}
+        self._looked_at: dict[int, float] = {}
+        self._unrecorded: tuple[int, Outcome] | None = None
+
+    def turn(self, *, goes_on: GoesOn) -> bool:
+        """Goes round the campaigns until nothing is due or `goes_on` says no, which is asked before each letter.
+
+        Returns whether it could go on at once. Raises the database's errors; what became of the letter in hand is
+        recorded at the next turn.
+        """
+        self._record_left_over()
+        with Post() as post:
+            while goes_on():
+                under_way = list(Campaign.objects.being_sent().defer("content")[:MOST_CAMPAIGNS])
+                self._forget_all_but(under_way)
+                slices = [_Slice(self, campaign, post, goes_on).run() for campaign in under_way]
+                if not any(sent or waits for sent, waits in slices):
+                    return False
+                if not any(sent for sent, _waits in slices):
+                    time.sleep(WAIT_FOR_TOKENS.total_seconds())
+        return True
+
+    def claim(self, campaign: int, last: Outcome | None, *, goes_on: bool) -> Claim | None:
+        """As `ledger.claim`; an outcome is kept until the database has it."""
+        self._unrecorded = (campaign, last) if last else None
+        claim = ledger.claim(campaign, last=last, now=self._clock(), goes_on=goes_on)
+        self._unrecorded = None
+        return claim
+
+    def edition(self, campaign: Campaign) -> Edition:
+        edition = self._editions.get(campaign.pk)
+        if edition is None or not edition.holds_at(self._clock()):
+            edition = self._editions[campaign.pk] = Edition.of(campaign, now=self._clock())
+        return edition
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def look(self, campaign: Campaign) -> None:
+        """At the share of failures, every few seconds."""
+        looked_at = self._looked_at.get(campaign.pk)
+        if looked_at is None or time.monotonic() - looked_at > LOOK_EVERY.total_seconds():
+            self._looked_at[campaign.pk] = time.monotonic()
+            breaker.look(campaign, now=self._clock())
+
+    def _record_left_over(self) -> None:
+        if self._unrecorded is not None:
+            self.claim(*self._unrecorded, goes_on=False)
+
+    def _forget_all_but(self, under_way: list[Campaign]) -> None:
+        keys = {campaign.pk for campaign in under_way}
+        self._editions = {key: edition for key, edition in self._editions.items() if key in keys}
+        self._looked_at = {key: at for key, at in self._looked_at.items() if key in keys}
+
+
+class _Slice:
+    """Some letters of one campaign."""
+
+    def __init__(self, mailer: Mailer, campaign: Campaign, post: Post, goes_on: GoesOn) -> None:
+        self._mailer, self._campaign, self._post, self._goes_on = mailer, campaign, post, goes_on
+        self._until = time.monotonic() + SLICE.total_seconds()
+        self._sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+        self._tokens = self._sent = self._accepted = self._refused = self._put_off = 0
+        self._is_stopped = False
+
+    def run(self) -> tuple[int, bool]:
+        """How many letters were tried, and whether it stopped only because the rate allows no more just now."""
+        pace = self._campaign.pace
+        if pace.rests_until and pace.rests_until > self._mailer.now():
+            return 0, False
+        if settings.SENDS_MAIL:
+            try:
+                self._post.open()
+            except NotReached as error:
+                breaker.rest(self._campaign, words=str(error), now=self._mailer.now())
+                return 0, False
+        ledger.plan_claims(anew=True)
+        waits = self._send_on()
+        if pace.rests and self._accepted and not self._is_stopped:
+            breaker.wake(self._campaign)
+        self._mailer.look(self._campaign)
+        return self._sent, waits
+
+    def _send_on(self) -> bool:
+        last: Outcome | None = None
+        while True:
+            wants_more = not self._is_stopped and self._goes_on() and time.monotonic() < self._until
+            may_go_on = wants_more and self._has_token()
+            if last is None and not may_go_on:
+                return wants_more
+            claim = self._mailer.claim(self._campaign.pk, last, goes_on=may_go_on)
+            if claim is None:
+                return wants_more and not may_go_on
+            self._tokens -= 1
+            last = self._send(claim)
+
+    def _has_token(self) -> bool:
+        if self._tokens <= 0:
+            rate = self._campaign.rate_per_minute or 1
+            now = self._mailer.now()
+            self._tokens = ledger.take_tokens(self._campaign.pk, wanted=MOST_TOKENS, per_minute=rate, now=now)
+        return self._tokens > 0
+
+    def _send(self, claim: Claim) -> Outcome:
+        now = self._mailer.now()
+        token = tokens.token_for(self._campaign.pk, claim.subscriber)
+        if tokens.hashed(token) != claim.token_hash:
+            # SECRET_KEY has changed since the campaign started; without this the letter's links would lead nowhere.
+            Delivery.objects.filter(pk=claim.delivery).update(token_hash=tokens.hashed(token))
+        try:
+            address, message = self._mailer.edition(self._campaign).letter(claim, token=token, now=now)
+        except ValueError as error:
+            return Outcome(claim, State.FAILED, answer=str(error))
+        self._sent += 1
+        if not settings.SENDS_MAIL:
+            return Outcome(claim, State.KEPT)
+        try:
+            answer = self._post.send(sender=self._sender, to=address, message=message)
+        except NotReached as error:
+            breaker.rest(self._campaign, words=str(error), now=now)
+            self._is_stopped = True
+            return Outcome(claim, State.QUEUED, next_attempt_at=now, is_put_back=True)
+        return self._judged(claim, answer, now)
+
+    def _judged(self, claim: Claim, answer: Answer, now: datetime) -> Outcome:
+        self._accepted += answer.state == State.ACCEPTED
+        self._refused = self._refused + 1 if answer.state == State.FAILED else 0
+        self._put_off = self._put_off + 1 if answer.state == State.RETRY else 0
+        if self._refused >= MOST_REFUSED:
+            breaker.stop(self._campaign, count=self._refused, words=answer.words, now=now)
+            self._is_stopped = True
+        if self._put_off >= MOST_PUT_OFF:
+            breaker.rest(self._campaign, words=answer.words, now=now)
+            self._is_stopped = True
+        if answer.is_dead_address:
+            bounces.bounced(
+                subscriber=Subscriber.objects.get(pk=claim.subscriber),
+                words=answer.words,
+                now=now,
+                delivery=Delivery.objects.get(pk=claim.delivery),
+            )
+        if answer.state == State.RETRY and claim.attempt < MOST_ATTEMPTS:
+            return Outcome(claim, State.RETRY, answer.words, next_attempt_at=now + BACK_OFF[claim.attempt - 1])
+        state = State.FAILED if answer.state == State.RETRY else answer.state
+        return Outcome(claim, state, answer.words, provider_id=answer.provider_id)

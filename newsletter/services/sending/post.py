@@ -1,0 +1,126 @@
+"""The line to the mail server: one connection for many letters, and what became of each."""
+
+import contextlib
+import re
+import smtplib
+from dataclasses import dataclass
+from typing import cast
+
+from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
+from django.utils.translation import gettext as _
+
+from newsletter.models import Delivery
+
+State = Delivery.State
+# The address itself is wrong (RFC 3463 section 3.2, RFC 7505 for 5.1.10); a sender that is refused is 5.1.7 or 5.1.8.
+DEAD_ADDRESS = re.compile(r"5\.1\.(?:1|2|3|6|10)\b")
+PROVIDERS_NUMBER = re.compile(r"(?:queued as|id=|\bok:?)\s+<?([\w.@+-]{8,200})", re.IGNORECASE)
+
+
+class NotReached(Exception):
+    """The mail server does not answer or does not let us in: nothing was handed over. The message is its words."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a letter ended. `state` is accepted, retry, failed or uncertain; `words` are the server's."""
+
+    state: Delivery.State
+    words: str
+
+    @property
+    def is_dead_address(self) -> bool:
+        return self.state == State.FAILED and bool(DEAD_ADDRESS.search(self.words))
+
+    @property
+    def provider_id(self) -> str:
+        found = PROVIDERS_NUMBER.search(self.words) if self.state == State.ACCEPTED else None
+        return found[1] if found else ""
+
+
+class Post:
+    """Opens at the first letter and stays open. Use it as a context manager, or close it."""
+
+    def __init__(self) -> None:
+        self._backend: EmailBackend | None = None
+
+    def __enter__(self) -> "Post":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Raises NotReached."""
+        if self._backend is not None:
+            return
+        backend = cast(EmailBackend, get_connection())
+        try:
+            backend.open()
+            cast(smtplib.SMTP, backend.connection).ehlo_or_helo_if_needed()
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotReached(_words_of(error)) from error
+        self._backend = backend
+
+    def close(self) -> None:
+        if self._backend is not None:
+            # All letters have been answered by now; how the line ends changes nothing.
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                self._backend.close()
+            self._backend = None
+
+    def send(self, *, sender: str, to: str, message: bytes) -> Answer:
+        """Hands over one whole message with CR LF line ends of which none begins with a dot.
+
+        Raises NotReached when there is no server to talk to. A line that breaks once the text has begun leaves the
+        letter uncertain: the server may have taken it, and there is no way to ask (RFC 1047).
+        """
+        was_open = self._backend is not None
+        self.open()
+        answer = self._hand_over(sender, to, message)
+        if answer is None and was_open:
+            # It had hung up since the last letter, as servers do after so many or so long.
+            self.open()
+            answer = self._hand_over(sender, to, message)
+        return answer or Answer(State.RETRY, _("The mail server hung up before the text of the letter."))
+
+    def _hand_over(self, sender: str, to: str, message: bytes) -> Answer | None:
+        """None: the line broke before any of the text was on it."""
+        server = cast(smtplib.SMTP, cast(EmailBackend, self._backend).connection)
+        try:
+            # Not by smtplib's own mail() and rcpt(), which read each address once more; these are plain ones.
+            for command in (f"mail FROM:<{sender}>", f"rcpt TO:<{to}>", "data"):
+                code, words = server.docmd(command)
+                if code not in {250, 251, 354}:
+                    return self._refused(server, code, words)
+        except (OSError, smtplib.SMTPException):
+            self.close()
+            return None
+        try:
+            server.send(message + b".\r\n")
+            code, words = server.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return Answer(State.UNCERTAIN, _words_of(error))
+        return Answer(State.ACCEPTED, _text(code, words)) if code == 250 else self._refused(server, code, words)
+
+    def _refused(self, server: smtplib.SMTP, code: int, words: bytes) -> Answer:
+        """A 5xx is final, RFC 5321 section 4.2.1; a 4xx is worth another try. 421 says that the server hangs up."""
+        if code == 421:
+            self.close()
+        else:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.rset()
+        return Answer(State.FAILED if code >= 500 else State.RETRY, _text(code, words))
+
+
+def _text(code: int, words: bytes) -> str:
+    return f"{code} {words.decode(errors='replace')}".replace("\0", "")
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return _text(error.smtp_code, said if isinstance(said, bytes) else str(said).encode())
+    return str(error).replace("\0", "") or type(error).__name__

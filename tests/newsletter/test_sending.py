@@ -1,0 +1,575 @@
+"""A mailing reaches each person once, or says why not; against a real SMTP server."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from clinic.models import User
+from newsletter.models import Campaign, CampaignStep, Delivery, MailingRules, Pace, Subscriber, Suppression
+from newsletter.services import campaigns, ledger, reconciling, tokens
+from newsletter.services.sending import Mailer
+from newsletter.services.sending.breaker import RESTS
+from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS, MOST_PUT_OFF, MOST_REFUSED
+from tests import mail_sink
+from tests.factories import NOON, make_campaign, make_offer, make_subscriber
+from tests.newsletter.sending import Clock, begin, begun, receivers, send_all, states
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+State = Delivery.State
+pytestmark = pytest.mark.django_db
+# What the server or another thread asks on a connection of its own sees only what is committed.
+seen_by_others = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sink(settings):
+    with mail_sink.running() as sink:
+        settings.SENDS_MAIL = True
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 5
+        settings.DEFAULT_FROM_EMAIL = "Elm Street <news@elmstreet.example>"
+        yield sink
+
+
+def test_everyone_gets_one_and_the_mailing_ends(sink):
+    campaign, people = begun()
+
+    send_all()
+    campaigns.end_finished(now=NOON + MINUTE)
+
+    assert receivers(sink) == [person.email for person in people]
+    assert states(campaign) == ["accepted"] * 3
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.ended_at, campaign.recipients) == ("sent", NOON + MINUTE, 3)
+    assert list(campaign.steps.values_list("kind", flat=True)) == ["scheduled", "started", "finished"]
+
+
+def test_each_letter_has_its_own_number_and_links(sink):
+    campaign, people = begun(count=2)
+
+    send_all()
+
+    for message, person in zip(sink.accepted, people, strict=True):
+        token = tokens.token_for(campaign.pk, person.pk)
+        assert message["Message-ID"] == tokens.message_id(campaign.pk, person.pk)
+        assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/newsletter/unsubscribe/{token}/>"
+        assert tokens.of_message_id(message["Message-ID"]) == (campaign.pk, person.pk)
+        delivery = campaign.deliveries.get(subscriber=person)
+        assert bytes(delivery.token_hash) == tokens.hashed(token)
+        assert (delivery.attempts, delivery.answer) == (1, "250 OK")
+
+
+def test_a_second_turn_sends_nothing(sink):
+    begun()
+
+    send_all()
+    send_all()
+
+    assert len(sink.accepted) == 3
+
+
+@seen_by_others
+def test_four_workers_share_the_letters(sink):
+    campaign, people = begun(count=40)
+
+    def work():
+        try:
+            send_all()
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert receivers(sink) == sorted(person.email for person in people)
+    assert ledger.tally(campaign) == {"accepted": 40}
+
+
+# Who is off the list by now
+
+
+def test_who_leaves_after_the_freeze_gets_nothing(sink):
+    campaign, (_first, second, _third) = begun()
+    second.take_off(Subscriber.State.UNSUBSCRIBED, now=NOON)
+
+    send_all()
+
+    assert states(campaign) == ["accepted", "skipped", "accepted"]
+    assert second.email not in receivers(sink)
+
+
+@pytest.mark.parametrize("reason", ["unsubscribed", "bounced", "complained"])
+def test_a_suppressed_address_gets_nothing_whatever_its_row_says(sink, reason):
+    campaign, (person,) = begun(count=1)
+    Suppression.objects.add([person.email.upper()], Suppression.Reason(reason), now=NOON)
+
+    send_all()
+
+    assert (sink.accepted, states(campaign)) == ([], ["skipped"])
+
+
+@pytest.mark.parametrize("reason", ["unsubscribed", "bounced", "complained"])
+def test_freeze_and_claim_agree_on_who_may_be_written_to(sink, reason):
+    """The rule stands twice, as a queryset and in the claim's SQL."""
+    campaign, (person,) = begun(count=1)
+    Suppression.objects.add([person.email], Suppression.Reason(reason), now=NOON)
+    Suppression.objects.add([person.email], Suppression.Reason.LIFTED, now=NOON)
+
+    may_be_frozen = Subscriber.objects.mailable().filter(pk=person.pk).exists()
+    send_all()
+
+    assert may_be_frozen is (reason == "unsubscribed")
+    assert states(campaign) == ["accepted" if may_be_frozen else "skipped"]
+
+
+def test_who_is_suppressed_is_not_frozen(sink):
+    person = make_subscriber()
+    Suppression.objects.add([person.email], Suppression.Reason.COMPLAINED, now=NOON)
+
+    campaign, people = begun(count=2)
+
+    assert list(campaign.deliveries.order_by("pk").values_list("subscriber", flat=True)) == [one.pk for one in people]
+
+
+# What the mail server says
+
+
+def test_a_temporary_refusal_is_tried_again_later_and_later_and_then_failed(sink):
+    campaign, _people = begun(count=1)
+    sink.answers.extend(["451 4.7.1 Come back later"] * MOST_ATTEMPTS)
+    now = NOON
+
+    for pause in [*BACK_OFF, None]:
+        send_all(now)
+        delivery = campaign.deliveries.get()
+        if pause:
+            assert (delivery.state, delivery.answer) == ("retry", "451 4.7.1 Come back later")
+            assert pause <= delivery.next_attempt_at - now <= pause + MINUTE
+            send_all(now + pause - MINUTE)
+            assert campaign.deliveries.get().attempts == delivery.attempts
+            now = delivery.next_attempt_at
+
+    assert (delivery.state, delivery.attempts, sink.accepted) == ("failed", MOST_ATTEMPTS, [])
+
+
+def test_a_temporary_refusal_holds_up_nobody_else_and_then_arrives(sink):
+    campaign, people = begun()
+    sink.answers.append("451 4.7.1 Come back later")
+
+    send_all()
+    assert states(campaign) == ["retry", "accepted", "accepted"]
+    send_all(NOON + HOUR)
+
+    assert receivers(sink) == [person.email for person in people]
+    assert states(campaign) == ["accepted"] * 3
+
+
+def test_a_final_refusal_is_written_down_with_the_servers_words(sink):
+    campaign, people = begun(count=2)
+    sink.answers.append("554 5.7.1 We do not like your words")
+
+    send_all()
+
+    failed = campaign.deliveries.get(state="failed")
+    assert (failed.answer, failed.bounced_at) == ("554 5.7.1 We do not like your words", None)
+    assert receivers(sink) == [people[1].email]
+    people[0].refresh_from_db()
+    assert people[0].state == "confirmed"
+
+
+@pytest.mark.parametrize("words", ["550 5.1.1 No such user", "550 5.1.10 The domain takes no mail"])
+def test_a_dead_address_is_off_the_list_for_ever(sink, words):
+    campaign, (person,) = begun(count=1)
+    sink.answers.append(words)
+
+    send_all()
+
+    person.refresh_from_db()
+    assert (person.state, states(campaign)) == ("bounced", ["failed"])
+    assert list(Suppression.objects.in_force().values_list("email", "reason", "words")) == [
+        (person.email, "bounced", words)
+    ]
+    assert campaign.deliveries.get().bounced_at is not None
+
+
+def test_a_refused_sender_is_nobodys_dead_address(sink):
+    _campaign, (person,) = begun(count=1)
+    sink.answers.append("550 5.1.8 Your own domain does not exist")
+
+    send_all()
+
+    person.refresh_from_db()
+    assert (person.state, Suppression.objects.count()) == ("confirmed", 0)
+
+
+def test_a_line_that_breaks_after_the_text_leaves_that_letter_uncertain_and_no_other(sink):
+    campaign, people = begun()
+    sink.answers.append(None)
+
+    send_all()
+    send_all(NOON + HOUR)
+
+    assert states(campaign) == ["uncertain", "accepted", "accepted"]
+    assert receivers(sink) == [person.email for person in people[1:]]
+
+
+def test_a_server_that_hangs_up_between_letters_is_called_again(sink):
+    campaign, people = begun()
+    sink.hangs_up_after = 1
+
+    send_all()
+
+    assert receivers(sink) == [person.email for person in people]
+    assert [delivery.attempts for delivery in campaign.deliveries.all()] == [1, 1, 1]
+
+
+# A person decides
+
+
+def test_an_uncertain_letter_that_has_arrived_is_not_sent_again(sink):
+    campaign, _people = begun(count=1)
+    sink.answers.append(None)
+    send_all()
+    by = manager_called("sue")
+
+    assert reconciling.arrived(campaign.deliveries.all(), by=by, now=NOON) == 1
+    assert reconciling.arrived(campaign.deliveries.all(), by=by, now=NOON) == 0
+    send_all(NOON + HOUR)
+
+    delivery = campaign.deliveries.get()
+    assert (delivery.state, delivery.settled_by, sink.accepted) == ("accepted", by, [])
+
+
+def test_an_uncertain_letter_that_is_sent_again_has_the_same_message_id_also_after_the_end(sink):
+    campaign, _people = begun(count=1)
+    seen = []
+    sink.answers.append(lambda message: seen.append(message["Message-ID"]))
+    send_all()
+    campaigns.end_finished(now=NOON + MINUTE)
+    campaign.refresh_from_db()
+    assert campaign.state == "sent"
+
+    assert reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON) == 1
+    send_all(NOON + HOUR)
+
+    assert (sink.message_ids, states(campaign)) == (seen, ["accepted"])
+
+
+def test_nothing_of_a_cancelled_campaign_is_sent_again(sink):
+    campaign, _people = begun(count=1)
+    sink.answers.append(None)
+    send_all()
+    campaigns.cancel(campaign, by=manager_called("sue"), now=NOON)
+
+    with pytest.raises(campaigns.NotNow, match="cancelled"):
+        reconciling.send_again(campaign.deliveries.all(), by=manager_called("tim"), now=NOON)
+
+    assert states(campaign) == ["uncertain"]
+
+
+@seen_by_others
+def test_what_a_slow_worker_learns_after_its_lease_is_still_written_down(sink):
+    campaign, _people = begun(count=1)
+
+    def wait(message):
+        ledger.mark_cut_off(now=NOON + HOUR)
+        connection.close()
+        return "250 OK"
+
+    sink.answers.append(wait)
+    send_all()
+
+    assert states(campaign) == ["accepted"]
+
+
+def test_what_a_slow_worker_learns_does_not_undo_what_a_person_has_decided(sink):
+    campaign, (person,) = begun(count=1)
+    claim = ledger.claim(campaign.pk, last=None, now=NOON)
+    ledger.mark_cut_off(now=NOON + HOUR)
+    reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON)
+
+    ledger.claim(campaign.pk, last=ledger.Outcome(claim, State.FAILED, "550 No"), now=NOON, goes_on=False)
+
+    assert states(campaign) == ["queued"]
+    send_all(NOON + HOUR)
+    assert receivers(sink) == [person.email]
+
+
+# Pausing, cancelling, resuming
+
+
+def test_a_paused_campaign_sends_nothing_and_a_resumed_one_the_rest(sink):
+    campaign, people = begun()
+    campaigns.pause(campaign, by=manager_called("sue"), now=NOON)
+    send_all()
+    assert (sink.accepted, states(campaign)) == ([], ["queued"] * 3)
+
+    campaigns.resume(campaign, by=manager_called("tim"), now=NOON)
+    send_all()
+
+    assert receivers(sink) == [person.email for person in people]
+
+
+@seen_by_others
+def test_a_pause_holds_from_the_next_letter_on(sink):
+    campaign, people = begun()
+    by = manager_called("sue")
+
+    def pause(message):
+        campaigns.pause(campaign, by=by, now=NOON)
+        connection.close()
+        return "250 OK"
+
+    sink.answers.append(pause)
+    send_all()
+
+    assert receivers(sink) == [people[0].email]
+    assert states(campaign) == ["accepted", "queued", "queued"]
+
+
+def test_a_cancelled_campaign_sends_nothing_more(sink):
+    campaign, _people = begun()
+    campaigns.cancel(campaign, by=manager_called("sue"), now=NOON)
+
+    send_all()
+
+    assert sink.accepted == []
+    with pytest.raises(campaigns.NotNow):
+        campaigns.resume(campaign, by=manager_called("tim"), now=NOON)
+
+
+# The rate
+
+
+def test_the_rate_holds_over_all_workers(sink):
+    campaign, _people = begun(count=30, rate_per_minute=60)
+    mailers = [Mailer(clock=lambda: NOON + timedelta(seconds=10)) for _number in range(2)]
+
+    for mailer in mailers:
+        asked = iter([True] * 8)
+        mailer.turn(goes_on=lambda asked=asked: next(asked, False))
+
+    # The bucket holds two seconds' worth, however long nobody has sent.
+    granted = ledger.take_tokens(campaign.pk, wanted=100, per_minute=60, now=NOON + timedelta(seconds=10))
+    assert (len(sink.accepted), granted) == (2, 0)
+    later = NOON + timedelta(seconds=11)
+    assert ledger.take_tokens(campaign.pk, wanted=100, per_minute=60, now=later) == 1
+    assert ledger.take_tokens(campaign.pk, wanted=100, per_minute=60, now=later) == 0
+
+
+def test_a_slow_campaign_does_not_hold_up_another(sink):
+    slow, _people = begun(count=5, rate_per_minute=1)
+    quick = begin(by=manager_called("sue"))
+
+    until = iter([True] * 60)
+    Mailer(clock=Clock(NOON)).turn(goes_on=lambda: next(until, False))
+
+    assert ledger.tally(quick) == {"accepted": 5}
+    assert ledger.tally(slow).get("accepted", 0) <= 1
+
+
+# The mail server is away, or something is wrong
+
+
+def test_a_server_that_is_away_costs_nobody_an_attempt(sink):
+    campaign, people = begun()
+    sink.stop()
+
+    send_all()
+
+    pace = Pace.objects.get(campaign=campaign)
+    assert (pace.rests, states(campaign)) == (1, ["queued"] * 3)
+    assert "refused" in pace.trouble
+    sink.start()
+    send_all()
+    assert sink.accepted == []
+    send_all(NOON + 2 * MINUTE)
+    assert receivers(sink) == [person.email for person in people]
+    assert Pace.objects.get(campaign=campaign).rests == 0
+
+
+def test_a_server_that_stays_away_pauses_the_campaign_and_says_so(sink):
+    campaign, _people = begun(count=1)
+    sink.stop()
+    now = NOON
+
+    for rest in [*RESTS, timedelta(0)]:
+        send_all(now)
+        now += rest + MINUTE
+
+    campaign.refresh_from_db()
+    assert (campaign.state, states(campaign)) == ("paused", ["queued"])
+    assert "has not taken letters for hours" in campaign.pause_reason
+    assert campaign.steps.get(kind=CampaignStep.Kind.PAUSED).by is None
+
+
+def test_letters_refused_one_after_another_pause_the_campaign(sink):
+    campaign, _people = begun(count=30)
+    sink.answers.extend(["550 5.7.1 Relaying denied"] * 30)
+
+    send_all()
+
+    campaign.refresh_from_db()
+    assert campaign.state == "paused"
+    assert campaign.pause_reason == "10 letters in a row were refused, the last with: 550 5.7.1 Relaying denied"
+    assert ledger.tally(campaign) == {"failed": MOST_REFUSED, "queued": 30 - MOST_REFUSED}
+
+
+def test_letters_put_off_one_after_another_make_it_rest(sink):
+    campaign, _people = begun(count=30)
+    sink.answers.extend(["451 Too busy"] * 30)
+
+    send_all()
+
+    assert ledger.tally(campaign) == {"retry": MOST_PUT_OFF, "queued": 30 - MOST_PUT_OFF}
+    assert Pace.objects.get(campaign=campaign).trouble == "451 Too busy"
+
+
+def test_too_large_a_share_of_failures_pauses_the_campaign(sink):
+    MailingRules.objects.create(breaker_percent=20, breaker_least=5)
+    campaign, _people = begun(count=10)
+    for _number in range(4):
+        sink.answers.extend(["250 OK", "554 5.7.1 No"])
+
+    send_all(mailer=watchful())
+
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.pause_reason[:35]) == ("paused", "4 of 10 letters failed or came back")
+
+
+def test_after_a_pause_only_what_is_tried_since_counts(sink):
+    MailingRules.objects.create(breaker_percent=20, breaker_least=5)
+    campaign, _people = begun(count=10)
+    campaign.deliveries.filter(pk__in=campaign.deliveries.values("pk")[:4]).update(
+        state=State.FAILED, attempted_at=NOON, next_attempt_at=None
+    )
+    campaigns.pause(campaign, by=None, now=NOON)
+    campaigns.resume(campaign, by=manager_called("sue"), now=NOON + timedelta(seconds=1))
+
+    send_all(NOON + MINUTE, mailer=watchful(NOON + MINUTE))
+
+    campaign.refresh_from_db()
+    assert (campaign.state, ledger.tally(campaign)) == ("sending", {"accepted": 6, "failed": 4})
+
+
+# What the letter says while it is under way
+
+
+def test_an_offer_that_ends_on_the_way_is_not_in_the_letters_after(sink):
+    offer = make_offer(title="Spring peel", starts_at=NOON - HOUR, ends_at=NOON + HOUR)
+    campaign, _people = begun(
+        count=1, blocks=[{"kind": "text", "text": "<p>Hello.</p>"}, {"kind": "offer", "offer": offer}]
+    )
+    mailer = Mailer(clock=lambda: NOON + timedelta(seconds=5))
+    bodies = []
+    sink.answers.append(lambda message: bodies.append(message.as_string()) or "451 Later")
+    send_all(mailer=mailer)
+    assert "Spring peel" in bodies[0]
+
+    send_all(NOON + 2 * HOUR)
+
+    (message,) = sink.accepted
+    assert "Spring peel" not in message.get_body(("plain",)).get_content()
+    assert campaign.deliveries.get().state == "accepted"
+
+
+def test_links_lead_somewhere_also_when_the_secret_key_changes_on_the_way(sink, settings):
+    campaign, _people = begun(count=1)
+    settings.SECRET_KEY = "another-key-" + "1" * 50
+
+    send_all()
+
+    token = sink.accepted[0]["List-Unsubscribe"].split("/")[-2]
+    assert bytes(campaign.deliveries.get().token_hash) == tokens.hashed(token)
+
+
+def test_without_a_mail_server_letters_are_kept(db, settings):
+    campaign, _people = begun(count=2)
+    assert settings.SENDS_MAIL is False
+
+    send_all()
+
+    assert states(campaign) == ["kept", "kept"]
+
+
+def test_an_address_that_no_server_takes_fails_alone(sink):
+    campaign, people = begun(count=2)
+    # Written before there was a rule for it.
+    Subscriber.objects.filter(pk=people[0].pk).update(email="ada@bad\r\nBcc: eve@example.com")
+
+    send_all()
+
+    assert states(campaign) == ["failed", "accepted"]
+    assert receivers(sink) == [people[1].email]
+
+
+# Starting
+
+
+def test_who_joins_after_the_start_gets_nothing_of_it(sink):
+    campaign, _people = begun(count=1)
+    make_subscriber()
+
+    send_all()
+
+    assert (len(sink.accepted), campaign.deliveries.count()) == (1, 1)
+
+
+def test_two_workers_begin_a_campaign_once(sink):
+    campaign, _people = begun(count=1)
+    Campaign.objects.filter(pk=campaign.pk).update(state="scheduled")
+
+    campaigns.begin_due(now=NOON + 7 * HOUR)
+
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.deliveries.count()) == ("draft", 1)
+    assert campaign.pause_reason.startswith("It was to start 7 hours ago")
+
+
+def test_what_cannot_start_goes_back_to_its_writers_with_the_reason(sink):
+    _campaign, (person,) = begun(count=1)
+    late = campaign_scheduled(NOON + HOUR)
+    person.take_off(Subscriber.State.UNSUBSCRIBED, now=NOON)
+
+    campaigns.begin_due(now=NOON + HOUR)
+
+    late.refresh_from_db()
+    assert (late.state, late.scheduled_at, late.deliveries.count()) == ("draft", None, 0)
+    assert late.pause_reason != ""
+
+
+def test_a_time_that_is_past_is_refused(sink):
+    campaign, _people = begun(count=1)
+
+    with pytest.raises(campaigns.NotNow, match="past"):
+        campaigns.schedule(campaign, at=NOON - MINUTE, by=manager_called("sue"), now=NOON)
+
+
+def watchful(start=NOON):
+    """Looks at the share of failures after each slice, not every ten seconds."""
+    mailer = Mailer(clock=Clock(start))
+    mailer._looked_at = Forgetful()
+    return mailer
+
+
+class Forgetful(dict):
+    def get(self, key, default=None):
+        return default
+
+    def items(self):
+        return ()
+
+
+def campaign_scheduled(at):
+    campaign = make_campaign(blocks=[{"kind": "text", "text": "<p>Later.</p>"}])
+    campaigns.schedule(campaign, at=at, by=manager_called("tim"), now=NOON)
+    return campaign
+
+
+def manager_called(name):
+    return User.objects.create_superuser(name)

@@ -11,6 +11,13 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from clinic.mail_providers import PROVIDERS, Secret
+
+MAIL_PROVIDER_SECRETS = {
+    Secret.SIGNING_KEY: r"[!-~]{12,}",
+    Secret.SVIX_KEY: r"whsec_(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    Secret.PASSWORD: r"[!-9;-~]+:[!-~]{12,}",
+}
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 
@@ -115,6 +122,23 @@ def mail_server(name: str) -> dict[str, Any]:
         "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
         "EMAIL_USE_SSL": parts.scheme == "smtps",
     }
+
+
+def mail_provider(name: str, secret: str) -> tuple[str, str]:
+    """Whose reports about letters are taken in, and the secret that proves them; two empty texts for nobody's."""
+    provider, given = text(name, ""), text(secret, "")
+    if not provider:
+        if given:
+            raise ImproperlyConfigured(f"{name} is not set, but {secret} is.")
+        return "", ""
+    if provider not in PROVIDERS:
+        raise ImproperlyConfigured(f"{name} must be one of: {', '.join(PROVIDERS)}.")
+    kind = PROVIDERS[provider].secret
+    if not given:
+        raise ImproperlyConfigured(f"{secret} is not set. For {provider} it is {kind}.")
+    if not re.fullmatch(MAIL_PROVIDER_SECRETS[kind], given):
+        raise ImproperlyConfigured(f"{secret} is, for {provider}, {kind}; a password has at least 12 letters.")
+    return provider, given
 
 
 def cache(name: str) -> dict[str, Any]:

@@ -58,6 +58,7 @@ if SENDS_MAIL:
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", None if SENDS_MAIL else "clinic@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+MAIL_PROVIDER, MAIL_PROVIDER_SECRET = env.mail_provider("MAIL_PROVIDER", "MAIL_PROVIDER_SECRET")
 
 INSTALLED_APPS = [
     # Before ours, which takes its tables out of the admin again.

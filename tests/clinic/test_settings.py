@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from clinic import env
+from clinic.mail_providers import PROVIDERS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "Zf8-pass%2Fword"
@@ -113,6 +114,8 @@ def test_each_missing_variable_of_production_stops_the_start_and_is_named(start,
         ("WEB_WORKERS", "65"),
         ("DEBUG", "true"),
         ("DEMO", "yes"),
+        ("MAIL_PROVIDER", "amazon-ses"),
+        ("MAIL_PROVIDER", "Mailgun"),
     ],
 )
 def test_each_malformed_variable_stops_the_start_and_is_named_and_no_password_is_told(start, name, value):
@@ -170,6 +173,60 @@ def test_a_mail_url_becomes_djangos_settings(start, scheme, port, tls, ssl):
 
     wanted = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
     assert [names[name] for name in wanted] == ["mail.example", port, "po@st", "Zf8-pass/word", tls, ssl]
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret"),
+    [
+        ("mailgun", "key-3ax6xnjp29jd"),
+        ("postmark", "post:three:long-words"),
+        ("resend", "whsec_MfKQ9r8GKYqrTwjUPD8ILA=="),
+    ],
+)
+def test_a_mail_provider_is_set_with_its_secret(start, provider, secret):
+    names = start({**PRODUCTION, "MAIL_PROVIDER": provider, "MAIL_PROVIDER_SECRET": secret})
+
+    assert (names["MAIL_PROVIDER"], names["MAIL_PROVIDER_SECRET"]) == (provider, secret)
+
+
+def test_without_a_mail_provider_there_is_no_secret(start):
+    names = start({**PRODUCTION, "MAIL_PROVIDER": " ", "MAIL_PROVIDER_SECRET": ""})
+
+    assert (names["MAIL_PROVIDER"], names["MAIL_PROVIDER_SECRET"]) == ("", "")
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_a_mail_provider_without_its_secret_stops_the_start(start, provider):
+    with pytest.raises(ImproperlyConfigured, match=f"^MAIL_PROVIDER_SECRET is not set. For {provider} it is "):
+        start({**PRODUCTION, "MAIL_PROVIDER": provider})
+
+
+def test_a_secret_without_a_mail_provider_stops_the_start(start):
+    with pytest.raises(ImproperlyConfigured, match=r"^MAIL_PROVIDER is not set, but MAIL_PROVIDER_SECRET is\.$"):
+        start({**PRODUCTION, "MAIL_PROVIDER_SECRET": "Zf8-pass-word-of-some-length"})
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret"),
+    [
+        ("mailgun", "Zf8-pass"),
+        ("mailgun", "Zf8-pass word of some length"),
+        ("mailtrap", "Zf8-pass-wörd-of-some-length"),
+        ("postmark", "Zf8-pass-word-of-some-length"),
+        ("postmark", ":Zf8-pass-word-of-some-length"),
+        ("brevo", "post:Zf8-pass"),
+        ("sparkpost", "post:Zf8-pass word"),
+        ("resend", "Zf8-pass-word-of-some-length"),
+        ("resend", "whsec_Zf8-pass-word-of-some-length"),
+        ("resend", "whsec_Zf8"),
+    ],
+)
+def test_a_malformed_secret_of_a_mail_provider_stops_the_start_and_is_not_told(start, provider, secret):
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        start({**PRODUCTION, "MAIL_PROVIDER": provider, "MAIL_PROVIDER_SECRET": secret})
+
+    assert str(refusal.value).startswith(f"MAIL_PROVIDER_SECRET is, for {provider}, ")
+    assert "Zf8" not in str(refusal.value)
 
 
 # The kinds of installation

@@ -41,6 +41,8 @@ class Wish:
     person: Person | None = None
     day: date | None = None
     first: date | None = None
+    # The code of the mailing that led here; `from` is the first day in these addresses.
+    came_from: str = ""
 
     @property
     def location_pk(self) -> int | None:
@@ -58,6 +60,7 @@ class Wish:
             "provider": self.person.slug if self.person else "",
             "day": self.day.isoformat() if self.day else "",
             "from": self.first.isoformat() if self.first else "",
+            "came_from": self.came_from,
         }
         return "?" + urlencode({name: value for name, value in chosen.items() if value})
 

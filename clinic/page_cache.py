@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from articles.models import Article
+from clinic import came_from
 from clinic.models import ContentVersion, Offer, Practice
 
 MOST_PAGES = 500
@@ -53,7 +54,7 @@ class PageCacheMiddleware:
         if request.method not in {"GET", "HEAD"} or not getattr(view, "is_content_page", False):
             return None
         now = timezone.now()
-        query = request.META.get("QUERY_STRING", "")
+        query = came_from.without_code(request.META.get("QUERY_STRING", ""))
         if query and not query.removeprefix("page=").isdecimal():
             return _made_by(view, request, args, kwargs)
         version = ContentVersion.objects.values_list("version", flat=True).first()

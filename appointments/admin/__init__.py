@@ -1,5 +1,6 @@
 from appointments.admin import (
     appointment,
+    came_from,
     closure,
     diary_panels,
     hours_exception,
@@ -14,6 +15,7 @@ from appointments.admin import (
 
 __all__ = [
     "appointment",
+    "came_from",
     "closure",
     "diary_panels",
     "hours_exception",

@@ -46,7 +46,7 @@ def new_requests(now: datetime) -> Panel:
         Row(
             request.name,
             reverse("admin:appointments_appointmentrequest_change", args=[request.pk]),
-            " · ".join([request.age(now), request.get_channel_display()]),
+            " · ".join(filter(None, [request.age(now), request.get_channel_display(), request.offer_title])),
             is_urgent=request.is_overdue(today),
         )
         for request in waiting[:LENGTH]

@@ -31,7 +31,7 @@ MOST_AT_ONCE = 200
 class RequestAdmin(admin.ModelAdmin):
     """The queue. What a patient wrote is only read; staff add steps, a colleague in charge, and notes."""
 
-    list_display = ["reference", shown.patient, shown.call, shown.age, "status", shown.asks_for, "channel", "assignee"]
+    list_display = ["reference", shown.patient, shown.call, shown.age, "status", shown.wish, "channel", "assignee"]
     list_display_links = ["reference", shown.patient]
     list_filter = [StatusFilter, AssigneeFilter, "location", "created_at"]
     list_per_page = 50
@@ -75,6 +75,7 @@ class RequestAdmin(admin.ModelAdmin):
         if obj is None:
             return [(_("Who is calling"), {"fields": CALLER}), (_("What they would like"), {"fields": WISH})]
         step = ["step"] if self.has_change_permission(request, obj) else []
+        offer = [shown.offer] if obj.offer_words else []
         return [
             (
                 _("At the desk"),
@@ -83,7 +84,7 @@ class RequestAdmin(admin.ModelAdmin):
             (_("Patient"), {"fields": [shown.patient, shown.call, shown.write, "channel", "is_new_patient"]}),
             (
                 _("What they would like"),
-                {"fields": [shown.asks_for, shown.where, shown.with_whom, shown.days, "message"]},
+                {"fields": [shown.asks_for, *offer, shown.where, shown.with_whom, shown.days, "message"]},
             ),
             (
                 _("How it came"),

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from django.contrib import admin
+from django.template.defaultfilters import linebreaksbr
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -34,6 +35,22 @@ def age(request: AppointmentRequest) -> SafeString | str:
 @admin.display(description=_("asks for"))
 def asks_for(request: AppointmentRequest) -> str:
     return str(request.asks_for or _("not sure yet"))
+
+
+@admin.display(description=_("asks for"))
+def wish(request: AppointmentRequest) -> SafeString | str:
+    """What the queue says of it: with the offer that came along."""
+    if not request.offer_words:
+        return asks_for(request)
+    words = _("Offer: %(title)s") % {"title": request.offer_title}
+    return format_html("{}<br><small>{}</small>", asks_for(request), words)
+
+
+@admin.display(description=_("offer"))
+def offer(request: AppointmentRequest) -> SafeString:
+    """As the patient read it when they asked, whatever became of the offer since."""
+    title, _newline, terms = request.offer_words.partition("\n")
+    return format_html("<strong>{}</strong>{}{}", title, NEW_LINE, linebreaksbr(terms, autoescape=True))
 
 
 @admin.display(description=_("phone"))
@@ -81,6 +98,8 @@ def notes(request: AppointmentRequest) -> SafeString | str:
 
 @admin.display(description=_("came by"))
 def came_by(request: AppointmentRequest) -> str:
+    if request.came_from:
+        return str(_("the website, through a link of the mailing %(code)s") % {"code": request.came_from})
     if request.taken_by is None:
         return str(_("the website"))
     return str(_("a call, written down by %(colleague)s") % {"colleague": request.taken_by})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.availability import NotBookable, Person, Place, Plan, load_plan
 from appointments.choosing import Bounds, Wish
+from clinic.came_from import is_code
 
 LONGEST_SLUG = 100
 MOST_DAYS = 31
@@ -27,6 +28,13 @@ class Day(forms.DateField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(input_formats=["%Y-%m-%d"], error_messages={"invalid": NO_SUCH_DAY}, **kwargs)
+
+
+class FirstDay(Day):
+    """The first day of a page; a link of a mailing has the mailing's code there, and no wish."""
+
+    def to_python(self, value: Any) -> date | None:
+        return None if is_code(value) else super().to_python(value)
 
 
 class Start(forms.Field):
@@ -94,7 +102,7 @@ class WishForm(_Narrowed):
         self._plan, self._bounds = plan, bounds
         super().__init__(*args, **kwargs)
         # A word of Python, and so no name for a class attribute.
-        self.fields["from"] = Day(required=False)
+        self.fields["from"] = FirstDay(required=False)
 
     def clean(self) -> None:
         self.place, self.person = self.find_place(self._plan), self.find_person(self._plan)

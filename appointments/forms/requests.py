@@ -17,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from appointments import choices, consent
 from appointments.fields import Email, Honeypot, Message, PersonName, Phone
 from appointments.models import AppointmentRequest, PreferredTime
+from appointments.offers import WantedOffer
 from appointments.open_days import OpenDays
 from appointments.stamps import Stamp
+from clinic.came_from import code_in
 from clinic.models import Location, Provider, Treatment, TreatmentCategory
 
 DAYS = {
@@ -38,10 +40,10 @@ FROM_THE_LIST = {"invalid_choice": _("Choose one from the list.")}
 
 def presets(address: QueryDict) -> dict[str, str]:
     """What a link to the form has chosen already. What nobody offers any more is simply not chosen."""
-    chosen = {name: address.get(name, "") for name in ("treatment", "provider", "location")}
+    chosen = {name: address.get(name, "") for name in ("treatment", "provider", "location", "offer")}
     if not chosen["treatment"] and (category := address.get("category")):
         chosen["treatment"] = choices.CATEGORY + category
-    return chosen
+    return {**chosen, "came_from": code_in(address)}
 
 
 class RequestForm(forms.Form):
@@ -120,10 +122,22 @@ class RequestForm(forms.Form):
         if data is not None:
             self.stamp = Stamp.read(data.get("stamp", "")) or self.stamp
             self.fields["phone"].required = data.get("contact") != AppointmentRequest.Channel.EMAIL
+        self.came_from = self.initial.get("came_from", "") if data is None else code_in(data)
+        self._find_offer()
         if self.stamp.consent_version != consent.VERSION:
             self._ask_for_consent_again()
         self._add_choices()
         self.helper = self._helper()
+
+    def _find_offer(self) -> None:
+        """Of a link that a visitor follows late only the ending is told; one that nobody knows is left out."""
+        slug = self.data.get("offer", "") if self.is_bound else self.initial.get("offer", "")
+        found = WantedOffer.find(slug, now=self._now)
+        self.has_offer_ended = found is not None and found.has_ended
+        self.offer = found if found and not found.has_ended else None
+        if self.offer and not self.is_bound and not self.initial.get("treatment"):
+            only = self.offer.only_treatment()
+            self.initial["treatment"] = only.slug if only else ""
 
     def _ask_for_consent_again(self) -> None:
         """The words are others than those that the visitor ticked."""
@@ -166,6 +180,7 @@ class RequestForm(forms.Form):
         helper.form_class = "form"
         helper.layout = Layout(
             Hidden("stamp", "{{ form.stamp.sealed }}"),
+            *self._carried(),
             Field("website", template="clinic_forms/honeypot.html"),
             Fieldset(_("About you"), "name", "email", "contact", "phone", "is_new_patient"),
             Fieldset(_("Your visit"), "treatment", "location", "provider"),
@@ -180,6 +195,12 @@ class RequestForm(forms.Form):
         )
         return helper
 
+    def _carried(self) -> list[Hidden]:
+        carried = {"came_from": self.came_from}
+        if self.offer:
+            carried |= {"offer": self.offer.offer.slug, "offer_wording": self.offer.wording}
+        return [Hidden(name, value) for name, value in carried.items() if value]
+
     def clean_contact(self) -> str:
         return self.cleaned_data["contact"] or AppointmentRequest.Channel.PHONE
 
@@ -187,6 +208,7 @@ class RequestForm(forms.Form):
         return self._wishes.find(self.cleaned_data["treatment"])
 
     def clean(self) -> None:
+        self._refuse_another_offer()
         if self.data.get("website"):
             raise forms.ValidationError(
                 _("Your browser filled in a hidden field. We have emptied it: please send the form again.")
@@ -194,6 +216,17 @@ class RequestForm(forms.Form):
 
         if location := self.cleaned_data.get("location"):
             self._refuse_closed_days(location)
+
+    def _refuse_another_offer(self) -> None:
+        """It may have ended, or been changed, while the page was open: nobody asks for what they have not read."""
+        if self.offer is None and self.data.get("offer"):
+            words = _(
+                "The offer has ended meanwhile. Nothing has been sent yet: send it again to ask without the offer."
+            )
+            self.add_error(None, forms.ValidationError(words, code="offer_ended"))
+        elif self.offer and self.data.get("offer_wording", self.offer.wording) != self.offer.wording:
+            words = _("We have changed the offer since you opened the page. Read it again and send your request.")
+            self.add_error(None, forms.ValidationError(words, code="offer_changed"))
 
     def _refuse_closed_days(self, location: Location) -> None:
         """The list of days holds those on which any location is open."""
@@ -228,6 +261,9 @@ class RequestForm(forms.Form):
             category=wish if isinstance(wish, TreatmentCategory) else None,
             location=chosen["location"],
             provider=chosen["provider"],
+            offer=self.offer.offer if self.offer else None,
+            offer_words=self.offer.words if self.offer else "",
+            came_from=self.came_from,
             channel=chosen["contact"],
             message=chosen["message"],
             consent_text=str(consent.WORDS),
@@ -236,7 +272,8 @@ class RequestForm(forms.Form):
 
     def _submission(self) -> uuid.UUID:
         """The same for a double click; another when somebody goes back, changes something and sends that."""
-        sent = sorted((name, values) for name, values in self.data.lists() if name in self.fields)
+        named = {*self.fields, "offer"}
+        sent = sorted((name, values) for name, values in self.data.lists() if name in named)
         return uuid.uuid5(self.stamp.opening, urlencode(sent, doseq=True))
 
     def preferred_times(self) -> list[PreferredTime]:

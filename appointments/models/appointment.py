@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,11 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             found |= models.Q(reference=reference)
         return self.known().filter(found)
 
+    def number_by_code(self, codes: Sequence[str]) -> dict[str, int]:
+        """How many came by the links of each of these mailings; codes of which nothing came are left out."""
+        came = self.filter(came_from__in=codes).exclude(came_from="").order_by()
+        return dict(came.values_list("came_from").annotate(number=models.Count("pk")))
+
 
 class Appointment(models.Model):
     """A time that is kept for somebody: first held without a name, then a patient's. Never deleted by a cancellation.
@@ -111,6 +117,10 @@ class Appointment(models.Model):
         blank=True,
         related_name="appointments",
         verbose_name=_("from the request"),
+    )
+    # The code of the mailing whose link led to it, or to its request (clinic.came_from).
+    came_from = models.CharField(
+        _("from the mailing"), max_length=12, blank=True, default="", db_default="", editable=False
     )
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
@@ -176,6 +186,7 @@ class Appointment(models.Model):
             models.Index(fields=["starts_at", "id"], name="appointment_day"),
             models.Index(fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="appointment_open"),
             models.Index(fields=["tell_at"], condition=models.Q(tell_at__isnull=False), name="appointment_to_tell"),
+            models.Index(fields=["came_from"], condition=~models.Q(came_from=""), name="appointment_came_from"),
             models.Index(fields=["holder"], condition=models.Q(patient__isnull=True), name="appointment_of_holder"),
             models.Index(
                 fields=["created_at"],

@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -8,7 +9,7 @@ from django.utils.translation import ngettext
 
 from appointments import phones, references
 from appointments.text import validate_no_web_address, validate_one_line, without_accents
-from clinic.models import Location, Provider, Treatment, TreatmentCategory, User
+from clinic.models import Location, Offer, Provider, Treatment, TreatmentCategory, User
 
 
 class StatusRefused(Exception):
@@ -54,6 +55,11 @@ class RequestQuerySet(models.QuerySet["AppointmentRequest"]):
         if reference := references.as_written(typed):
             found |= models.Q(reference=reference)
         return self.alias(plain_name=WithoutAccents("name")).filter(found)
+
+    def number_by_code(self, codes: Sequence[str]) -> dict[str, int]:
+        """How many came by the links of each of these mailings; codes of which nothing came are left out."""
+        came = self.filter(came_from__in=codes).exclude(came_from="").order_by()
+        return dict(came.values_list("came_from").annotate(number=models.Count("pk")))
 
 
 class AppointmentRequest(models.Model):
@@ -131,6 +137,22 @@ class AppointmentRequest(models.Model):
         verbose_name=_("provider"),
         help_text=_("Empty: whoever is free first."),
     )
+    offer = models.ForeignKey(
+        Offer,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("offer"),
+    )
+    # Title, price, last day and terms as the patient read them: a promise outlives the offer and its next wording.
+    offer_words = models.TextField(_("offer"), blank=True, default="", db_default="", editable=False)
+    # The code of the mailing whose link led here (clinic.came_from).
+    came_from = models.CharField(
+        _("from the mailing"), max_length=12, blank=True, default="", db_default="", editable=False
+    )
     channel = models.CharField(_("reply by"), max_length=5, choices=Channel, default=Channel.PHONE)
     message = models.TextField(_("message"), max_length=2000, blank=True)
     consent_text = models.TextField(_("agreed to"), blank=True, editable=False)
@@ -183,6 +205,8 @@ class AppointmentRequest(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="request_queue"),
             models.Index(fields=["-created_at", "-id"], name="request_newest"),
             models.Index(fields=["patient"], name="request_patient"),
+            models.Index(fields=["offer"], condition=models.Q(offer__isnull=False), name="request_offer"),
+            models.Index(fields=["came_from"], condition=~models.Q(came_from=""), name="request_came_from"),
         ]
 
     def __str__(self) -> str:
@@ -196,6 +220,11 @@ class AppointmentRequest(models.Model):
     @property
     def asks_for(self) -> Treatment | TreatmentCategory | None:
         return self.treatment or self.category
+
+    @property
+    def offer_title(self) -> str:
+        """Of the offer that came along, "" without one; it stays when the offer is deleted."""
+        return self.offer_words.partition("\n")[0]
 
     def is_overdue(self, today: date) -> bool:
         return self.status == self.Status.NEW and self.due_on < today

@@ -6,6 +6,7 @@ from django.template.context import Context
 from django.utils.translation import gettext as _
 
 from appointments.models import VisitType
+from clinic.came_from import code_in
 from clinic.templatetags.clinic import money
 
 register = template.Library()
@@ -29,4 +30,6 @@ def two_ways(context: Context, current: str) -> dict[str, Any]:
     for name in ("treatment", "category"):
         if value := asked.get(name):
             kept[name] = str(value)
+    if code := code_in(asked):
+        kept["from"] = code
     return {"current": current, "query": kept.urlencode(), "is_shown": VisitType.objects.shown().exists()}

@@ -1,6 +1,7 @@
 """Choosing what and when. A time that is chosen is held, and the next page asks for the details."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import groupby
@@ -21,8 +22,9 @@ from appointments.models import Appointment, VisitType
 from appointments.nearest import nearest_times
 from appointments.services import diary
 from appointments.views.hold_limits import too_many_holds
-from appointments.views.opened import see_other
+from appointments.views.opened import chosen_again, see_other
 from clinic import mail_links
+from clinic.came_from import code_in
 from clinic.models import Location, TreatmentCategory
 
 MOST_VISITS: Final = 300
@@ -47,6 +49,7 @@ def book(request: HttpRequest) -> HttpResponse:
         "is_narrowed": 0 < len(narrowed) < len(visits),
         "is_not_bookable": any(asked.values()) and not narrowed,
         "asked": asked,
+        "came_from": code_in(request.GET),
         "held": holder.held_by(request, now=now),
     }
     return _private(render(request, "appointments/book.html", context))
@@ -66,7 +69,8 @@ def book_visit(request: HttpRequest, slug: str) -> HttpResponse:
         return _hold(request, plan, now)
     form = WishForm(request.GET, plan=plan, bounds=Bounds.of(plan, now))
     status = HTTPStatus.OK if form.is_valid() else HTTPStatus.UNPROCESSABLE_ENTITY
-    return _times_page(request, plan, form.wish(), now, status=status, messages=_messages(form))
+    wish = replace(form.wish(), came_from=code_in(request.GET))
+    return _times_page(request, plan, wish, now, status=status, messages=_messages(form))
 
 
 def _hold(request: HttpRequest, plan: Plan, now: datetime) -> HttpResponse:
@@ -74,10 +78,10 @@ def _hold(request: HttpRequest, plan: Plan, now: datetime) -> HttpResponse:
     if refused := too_many_holds(request, now=now):
         return refused
     form = HoldForm(request.POST, plan=plan, now=now)
-    if not form.is_valid():
-        wish = Wish(form.place, form.person)
+    is_valid = form.is_valid()
+    wish = Wish(form.place, form.person, came_from=code_in(request.POST))
+    if not is_valid:
         return _times_page(request, plan, wish, now, status=HTTPStatus.UNPROCESSABLE_ENTITY, messages=_messages(form))
-    wish = Wish(form.place, form.person)
     starts_at = form.cleaned_data["start"]
     who = holder.holder_of(request) or uuid.uuid4()
     try:
@@ -88,6 +92,7 @@ def _hold(request: HttpRequest, plan: Plan, now: datetime) -> HttpResponse:
             provider=wish.provider_pk,
             submission=form.submission(),
             holder=who,
+            came_from=wish.came_from,
             now=now,
         )
     except diary.SlotTaken:
@@ -116,7 +121,7 @@ def _held(request: HttpRequest, now: datetime) -> HttpResponse:
     if chosen["on"]:
         return _to_details(appointment, now)
     diary.let_go(appointment=appointment.pk, now=now)
-    return see_other("appointments:book_visit", appointment.visit_type.slug)
+    return see_other("appointments:book_visit", appointment.visit_type.slug, query=chosen_again(appointment))
 
 
 def _times_page(

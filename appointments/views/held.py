@@ -20,7 +20,7 @@ from appointments.nearest import nearest_times, plan_around
 from appointments.services import diary
 from appointments.services.diary import HoldEnded, NotBookable, NotOffered, TooManyWaiting
 from appointments.views.hold_limits import too_many_holds
-from appointments.views.opened import clock, opened_by, policy_context, see_other, visit_context
+from appointments.views.opened import chosen_again, clock, opened_by, policy_context, see_other, visit_context
 from clinic import mail_links, rate_limits
 from clinic.rate_limits import Limit
 
@@ -156,6 +156,7 @@ def held_another(request: HttpRequest, token: str, appointment: Appointment, now
         # The same for a double click.
         submission=uuid.uuid5(appointment.submission, starts_at.isoformat()),
         holder=appointment.holder,
+        came_from=appointment.came_from,
         now=now,
     )
     if appointment.typed:
@@ -176,7 +177,7 @@ def held_release(request: HttpRequest, token: str, appointment: Appointment, now
         diary.save_typed(appointment=appointment.pk, typed=as_typed(request.POST), now=now)
     diary.let_go(appointment=appointment.pk, now=now)
     day = clock(appointment.starts_at, appointment).date().isoformat()
-    return see_other("appointments:book_visit", appointment.visit_type.slug, query=f"day={day}")
+    return see_other("appointments:book_visit", appointment.visit_type.slug, query=chosen_again(appointment, day=day))
 
 
 def _is_held(appointment: Appointment, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -65,6 +66,11 @@ def see_other(view: str, *args: object, query: str = "", fragment: str = "") -> 
     response["Location"] += (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
     response.status_code = HTTPStatus.SEE_OTHER
     return response
+
+
+def chosen_again(appointment: Appointment, **chosen: str) -> str:
+    """The query of the page where another time is chosen instead of one that was held."""
+    return urlencode({**chosen, "came_from": appointment.came_from} if appointment.came_from else chosen)
 
 
 def visit_context(appointment: Appointment) -> dict[str, object]:

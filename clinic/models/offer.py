@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +8,10 @@ from clinic.models.treatment import Treatment
 
 
 class OfferQuerySet(models.QuerySet["Offer"]):
+    def begun(self, now: datetime) -> "OfferQuerySet":
+        """Those that the site may know of, also those that have ended."""
+        return self.filter(starts_at__lte=now)
+
     def current(self, now: datetime) -> "OfferQuerySet":
         """Those that have begun and not ended, the one that ends first on top."""
         return self.filter(starts_at__lte=now, ends_at__gt=now).order_by("ends_at", "pk")
@@ -48,3 +52,11 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.ends_at <= now
+
+    @property
+    def last_moment(self) -> datetime:
+        """For “until which day”: what ends at midnight ends with the day before."""
+        return self.ends_at - timedelta(microseconds=1)

@@ -93,7 +93,7 @@ def location(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def offers(request: HttpRequest) -> HttpResponse:
     current = Offer.objects.current(timezone.now()).select_related("picture")
-    context = {"offers": current.prefetch_related("picture__renditions", "treatments")[:50]}
+    context = {"offers": current.prefetch_related("picture__renditions")[:50]}
     return render(request, "practice/offers.html", context)
 
 

@@ -36,6 +36,8 @@ NOT_CONTENT = {
 }
 # Of the diary they show what can be booked where.
 BOOKABLE = {"appointments_visittype", "appointments_visittype_locations"}
+# Of the mailing list they show what is in its archive.
+ARCHIVED = {"newsletter_campaign"}
 
 
 def test_a_kept_page_costs_one_query(client, db, django_assert_num_queries):
@@ -52,7 +54,7 @@ def test_every_table_of_content_tells_of_its_changes(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'content_changed'")
         telling = {table for (table,) in cursor.fetchall()}
-    assert telling == {model._meta.db_table for model in models} - NOT_CONTENT | BOOKABLE
+    assert telling == {model._meta.db_table for model in models} - NOT_CONTENT | BOOKABLE | ARCHIVED
 
 
 @pytest.mark.parametrize(
@@ -145,3 +147,40 @@ def test_days_are_those_of_the_practice(client, db):
     make_offer(ends_at=midnight)
     day = (midnight - timedelta(days=1)).date()
     assert f"{day:%b}. {day.day}, {day.year}" in client.get("/offers/").content.decode().replace("Sept.", "Sep.")
+
+
+@pytest.mark.parametrize(
+    ("path", "same"),
+    [
+        ("/articles/?from=spr2ng26", "/articles/"),
+        ("/articles/?page=2&from=spr2ng26", "/articles/?page=2"),
+        ("/articles/?from=spr2ng26&page=2", "/articles/?page=2"),
+        ("/?from=autumn77", "/"),
+    ],
+)
+def test_the_code_of_a_mailing_leads_to_the_page_that_is_kept(client, db, django_assert_num_queries, path, same):
+    category = make_category()
+    for _number in range(10):
+        make_article(category=category)
+    first = client.get(same)
+    with django_assert_num_queries(1):
+        led_here = client.get(path)
+    assert (led_here.content, led_here.headers) == (first.content, first.headers)
+    assert len(page_cache._pages) == 1
+
+
+def test_a_page_that_a_mailing_led_to_first_is_the_page_of_everybody(client, db):
+    led_here = client.get("/articles/?from=spr2ng26")
+    assert [query for _path, query, _language in page_cache._pages] == [""]
+    assert client.get("/articles/").content == led_here.content
+    assert (b"spr2ng26" in led_here.content, not client.cookies) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=spring", "from=spr2ng267", "from=SPR2NG26", "from=spr2ng26&q=lips", "q=from=spr2ng26", "xfrom=spr2ng26"],
+)
+def test_nothing_else_is_taken_for_a_code(client, db, query):
+    """Each of them is made anew, as before; else one visitor would be shown the search of another."""
+    client.get(f"/articles/?{query}")
+    assert len(page_cache._pages) == 0

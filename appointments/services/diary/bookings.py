@@ -43,7 +43,8 @@ def book(
 ) -> Appointment:
     """Books in one go, for `patient` or for whom the `details` name. What staff book is confirmed at once.
 
-    A repeated `submission` gives the first one's appointment; a `request` is answered by it in the same transaction.
+    A repeated `submission` gives the first one's appointment; a `request` is answered by it in the same transaction,
+    and the mailing that it came by is the booking's too.
     Raises SlotTaken, NotOffered, NotBookable, TooManyWaiting, DiaryBusy, and StatusRefused of the request.
     """
     wish = Wish(visit_type, starts_at, location, provider, audience, now)
@@ -61,6 +62,7 @@ def book(
             submission=submission,
             booked_by=by,
             request=request,
+            came_from=request.came_from if request else "",
         )
         if request is not None and by is not None:
             request.patient = whom

@@ -31,9 +31,11 @@ def hold(
     submission: uuid.UUID,
     holder: uuid.UUID | None,
     now: datetime,
+    came_from: str = "",
 ) -> Appointment:
     """Keeps a time for some minutes while somebody types. Raises SlotTaken, NotOffered, NotBookable, DiaryBusy.
 
+    `came_from` is the code of the mailing whose link led here (clinic.came_from), or nothing.
     A repeated `submission` gives the first one's appointment, held again if it ran out and is still free.
     """
     wish = Wish(visit_type, starts_at, location, provider, Audience.PATIENTS, now)
@@ -46,6 +48,7 @@ def hold(
             now=now,
             submission=submission,
             holder=holder,
+            came_from=came_from,
             expires_at=now + claimed.plan.rules.hold,
         )
 

@@ -36,6 +36,11 @@ def diary() -> Entry:
     return _read("diary.toml")
 
 
+def mailing() -> Entry:
+    """Rules, topics, readers and campaigns, by these names."""
+    return _read("mailing.toml")
+
+
 def clip(name: str) -> Path:
     return FOLDER / "clips" / name
 

@@ -15,6 +15,7 @@ from clinic import images
 from clinic.demo import content, drawing, removal, rows, visits
 from clinic.demo.content import Entry
 from clinic.demo.diary import DiaryLoader
+from clinic.demo.mailing import MailingLoader
 from clinic.models import (
     Closure,
     DemoRow,
@@ -115,6 +116,7 @@ class _Loader:
             treatments=self.treatments,
         )
         self.diary.load(self.diary_words)
+        MailingLoader(keep=self.keep, made=self.made, midnight=self.midnight(0)).load(content.mailing())
 
     def places_and_people(self, words: Entry) -> None:
         for position, location in enumerate(words["locations"]):

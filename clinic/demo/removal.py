@@ -11,6 +11,7 @@ from appointments.links import MANAGE
 from appointments.models import Allocation, Appointment, Change, Reminder
 from clinic.demo import rows
 from clinic.models import DemoRow, Image, Letter, MailLink, Rendition
+from newsletter.models import Block, Campaign, CampaignStep, Consent, Delivery, Pace, Subscriber
 
 Reference = models.ForeignKey | models.ManyToManyField
 # What belongs to a row and goes with it, whoever made it since: the worker, or staff who tried the desk.
@@ -19,6 +20,11 @@ PARTS: dict[type[models.Model], tuple[str, type[models.Model]]] = {
     Allocation: ("appointment", Appointment),
     Change: ("appointment", Appointment),
     Reminder: ("appointment", Appointment),
+    Consent: ("subscriber", Subscriber),
+    Delivery: ("subscriber", Subscriber),
+    Block: ("campaign", Campaign),
+    CampaignStep: ("campaign", Campaign),
+    Pace: ("campaign", Campaign),
 }
 
 

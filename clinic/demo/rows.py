@@ -7,10 +7,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from clinic.models import ContentVersion, DemoRow, RateLimit, User, WorkerHeartbeat
+from newsletter.models import MailEvent, SeenAddress, Suppression
 
 APPS = ("clinic", "articles", "appointments", "newsletter")
 # Who runs the site and what the machine notes for itself: there before the first content.
-BOOKKEEPING = (ContentVersion, DemoRow, RateLimit, User, WorkerHeartbeat)
+BOOKKEEPING = (ContentVersion, DemoRow, MailEvent, RateLimit, SeenAddress, Suppression, User, WorkerHeartbeat)
 
 Rows = dict[type[models.Model], set[int]]
 

@@ -39,6 +39,7 @@ class Worker:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._tidied_at: datetime | None = None
+        self._has_looked_back = False
         self._mailer = Mailer(clock=timezone.now)
         self._tasks = TaskRunner(
             queue_names=["*"],
@@ -105,6 +106,10 @@ class Worker:
     def _sweep(self) -> None:
         """Stops early when it takes long, so that heartbeat and tasks have their turn."""
         until = timezone.now() + LONGEST_SWEEP
+        if not self._has_looked_back:
+            # Before any mailing goes on: the database may have been brought back from a copy.
+            mailings.remember_who_left(now=timezone.now())
+            self._has_looked_back = True
         # First, and at most so many: a slow mail server must not keep a reminder from being written.
         upkeep.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))

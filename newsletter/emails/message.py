@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from clinic.models import Practice
 from newsletter.emails.person import Person, leave_address, preferences_address
+from newsletter.emails.providers import delivery_header, untracked_headers
 from newsletter.emails.quoted_printable import encoded, encoded_piece, encoded_value
 from newsletter.emails.rendering import MARK, Rendered
 from newsletter.models import MailingRules
@@ -49,7 +50,7 @@ def ascii_address(email: str) -> str:
 
 
 def _own_address() -> str:
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    return ascii_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Envelope:
     """Whom the letters of a campaign come from.
 
     `sender` is the name that mailboxes show; `reply_to` an address, or empty for none; `list_id` like
-    "newsletter.clinic.example" (RFC 2919); `address` is what they come from, in the header and in the SMTP dialogue.
+    "newsletter.clinic.example" (RFC 2919); `address` is what they come from, in ASCII, in the header and for SMTP.
     """
 
     sender: str
@@ -69,11 +70,10 @@ class Envelope:
     def current(cls) -> "Envelope":
         """As the rules of the mailings and the practice say now, in two queries."""
         rules, practice = MailingRules.current(), Practice.objects.first() or Practice()
-        domain = ascii_address(_own_address()).rpartition("@")[2]
         return cls(
             sender=rules.sender_name or practice.name,
             reply_to=rules.reply_to or practice.email,
-            list_id=f"newsletter.{domain}",
+            list_id="newsletter." + _own_address().rpartition("@")[2],
         )
 
 
@@ -84,6 +84,7 @@ class Prepared:
         """Raises AddressNotAscii when the address of the sender or for replies cannot be written."""
         self._rendered = rendered
         self._head = _head(rendered, envelope, code)
+        self._mark = delivery_header(settings.MAIL_PROVIDER)
         self._leave = leave_address(PLACEHOLDER).partition(PLACEHOLDER)
         # By whether the person has a name and a token: other words stand for what they have not.
         self._bodies: dict[tuple[bool, bool], _Body] = {}
@@ -104,6 +105,9 @@ class Prepared:
             # On one line: a server that signs before it folds would break the signature of RFC 8058 section 4.
             own += f"List-Unsubscribe: <{before}{person.token}{after}>\r\n"
             own += "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        if self._mark:
+            name, value = self._mark
+            own += f"{name}: {value.replace('%s', message_id[1:].partition('@')[0])}\r\n"
         return b"".join([own.encode("ascii"), self._head, *self._body(person).filled(person)])
 
     def _body(self, person: Person) -> "_Body":
@@ -181,6 +185,7 @@ def _head(rendered: Rendered, envelope: Envelope, code: str) -> bytes:
         "Precedence": "bulk",
         "Feedback-ID": f"{code}:newsletter:{sender_id}",
         "Content-Language": rendered.language,
+        **dict(untracked_headers(settings.MAIL_PROVIDER)),
         "MIME-Version": "1.0",
         "Content-Type": f'multipart/alternative; boundary="{BOUNDARY}"',
     }

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -156,8 +156,9 @@ def _laid_out(piece: Piece, zone: ZoneInfo) -> dict[str, Any]:
         shown |= {"title_text": heading(piece["title"]), "standfirst_text": wrapped(piece["standfirst"])}
         shown["time"] = minutes(piece["minutes"])
     elif piece["kind"] == "offer":
-        ends_at = datetime.fromisoformat(piece["ends_at"]).astimezone(zone)
-        shown |= {"title_text": heading(piece["title"]), "until": date_format(ends_at, "DATE_FORMAT")}
+        # What ends at midnight ends with the day before.
+        last_moment = datetime.fromisoformat(piece["ends_at"]).astimezone(zone) - timedelta(microseconds=1)
+        shown |= {"title_text": heading(piece["title"]), "until": date_format(last_moment, "DATE_FORMAT")}
         shown |= {"summary_text": wrapped(piece["summary"]), "terms_text": wrapped(piece["terms"])}
         shown["cost"] = money(Decimal(piece["price"]), piece["currency"]) if piece["price"] is not None else ""
     if picture := shown.get("picture"):

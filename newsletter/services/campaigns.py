@@ -1,10 +1,11 @@
 """What staff do with a campaign, and how it starts: everything but the sending itself."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +19,8 @@ from newsletter.services.freezing import freeze
 State, Kind = Campaign.State, CampaignStep.Kind
 # A server that was away so long, or a database brought back from a copy: a person looks before it goes out.
 TOO_LATE = timedelta(hours=6)
+
+log = logging.getLogger("clinic.mailings")
 
 
 class NotNow(Exception):
@@ -51,9 +54,19 @@ def unschedule(campaign: Campaign, *, by: User, now: datetime) -> None:
 def begin_due(*, now: datetime) -> None:
     """Starts what is due: freezes words and recipients. What cannot start goes back to its writers, with the reason."""
     for campaign in Campaign.objects.due(now)[:20]:
-        # Another worker was faster, or somebody took it off at this moment.
-        with suppress(NotNow):
+        try:
             _begin(campaign, now=now)
+        except NotNow:
+            # Another worker was faster, or somebody took it off at this moment.
+            continue
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # What is wrong with one campaign must not hold up the others.
+            log.exception("Campaign %s cannot start.", campaign.pk)
+            words = _("It cannot start: %(words)s") % {"words": f"{type(error).__name__}: {error}"}
+            with suppress(NotNow), locked(campaign, State.SCHEDULED) as found:
+                _back_to_draft(found, by=None, now=now, words=words)
 
 
 def pause(campaign: Campaign, *, by: User | None, now: datetime, words: str = "") -> None:
@@ -93,7 +106,7 @@ def end_finished(*, now: datetime) -> None:
 
 
 @contextmanager
-def locked(campaign: Campaign, *states: State) -> Iterator[Campaign]:
+def locked(campaign: Campaign, *states: Campaign.State) -> Iterator[Campaign]:
     """The campaign's own row, locked, in one of these states, until the block ends. Raises NotNow in any other."""
     with transaction.atomic():
         found = Campaign.objects.select_for_update().filter(pk=campaign.pk).first()

@@ -108,7 +108,7 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
     campaign is not being sent, or the caller does not want to go on. An outcome that a person has settled meanwhile
     is not recorded.
     """
-    said = {
+    said: dict[str, Any] = {
         "last": last and last.claim.delivery,
         "attempt": last and last.claim.attempt,
         "state": last and last.state,
@@ -128,9 +128,9 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
             row = cursor.fetchone()
             if row is None:
                 return None
-            *found, is_mailable, token_hash = row
+            delivery, attempt, subscriber, email, name, is_mailable, token_hash = row
             if is_mailable:
-                return Claim(*found, token_hash=bytes(token_hash or b""))
+                return Claim(delivery, attempt, subscriber, email, name, bytes(token_hash or b""))
             said["last"] = None
 
 
@@ -149,7 +149,8 @@ def plan_claims(*, anew: bool = False) -> None:
 
 def take_tokens(campaign: int, *, wanted: int, per_minute: int, now: datetime) -> int:
     """How many letters of the campaign this worker may send now: at most `wanted`, over all workers the rate."""
-    said = {"campaign": campaign, "wanted": wanted, "rate": per_minute / 60, "burst": BURST.total_seconds(), "now": now}
+    said: dict[str, Any] = {"campaign": campaign, "wanted": wanted, "now": now}
+    said |= {"rate": per_minute / 60, "burst": BURST.total_seconds()}
     with connection.cursor() as cursor:
         cursor.execute(TAKE_TOKENS, said)
         return cursor.fetchone()[0]

@@ -1,5 +1,6 @@
 """Signing up, confirming and leaving. Every step leaves its evidence in the same transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,28 +11,47 @@ from clinic.models import User
 from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
 from newsletter import wording
 from newsletter.emails import letters
-from newsletter.models import Consent, Subscriber, Suppression
+from newsletter.models import Consent, Delivery, MailingRules, Subscriber, Suppression, Topic
 from newsletter.wording import Words
+
+Reason = Suppression.Reason
 
 
 class AskEnded(Exception):
     """The person has left after asking, so what was asked then counts no more."""
 
 
+class NotSentTo(Exception):
+    """Letters to this address came back, or were reported as spam: no newsletter goes to it any more."""
+
+
 def sign_up(
-    *, email: str, name: str, page: str, network_address: str, words: Words, language: str, now: datetime
+    *,
+    email: str,
+    name: str,
+    page: str,
+    network_address: str,
+    words: Words,
+    language: str,
+    now: datetime,
+    topics: Sequence[Topic] = (),
 ) -> None:
     """Writes down the ask and sends a letter; nobody is on the list by this alone.
 
     Returns nothing, and does the same work, whether the address is new, pending, confirmed or has left. A known
-    one keeps its name and state: anybody can type anybody's address. One that comes after three letters
-    to its mailbox in a day, those of other forms included, stores nothing and sends nothing.
+    one keeps its name, state and topics: anybody can type anybody's address. One that comes after three letters
+    to its mailbox in a day, those of other forms included, stores nothing and sends nothing. Whoever has complained
+    is sent no letter either; that is one statement less.
     """
     if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now):
         return
     with transaction.atomic():
         subscriber = Subscriber.objects.entered(email=email, name=name, language=language, now=now)
-        ask = subscriber.record(Consent.Kind.ASKED, words, now=now, page=page, network_address=network_address)
+        ask = subscriber.record(
+            Consent.Kind.ASKED, words, now=now, topics=topics, page=page, network_address=network_address
+        )
+        if Suppression.objects.of(subscriber.email).filter(reason=Reason.COMPLAINED).exists():
+            return
         if subscriber.is_on_the_list:
             letters.already_on_the_list(subscriber, now=now)
         else:
@@ -39,28 +59,43 @@ def sign_up(
 
 
 def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) -> Subscriber:
-    """Puts the person who asked on the list; a second time changes nothing.
+    """Puts the person who asked on the list, with the topics chosen then; a second time changes nothing.
 
-    Raises AskEnded when the person has left after asking.
+    It is the one thing that lifts an earlier leaving. Raises AskEnded when the person has left after asking,
+    NotSentTo when the address is dead or its owner has complained, which nobody can lift.
     """
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().get(pk=ask.subscriber_id)
+        if not may_be_sent_to(subscriber):
+            raise NotSentTo
         if subscriber.has_left_since(ask):
             raise AskEnded
         if not subscriber.is_on_the_list:
-            subscriber.confirm(now=now)
-            subscriber.record(Consent.Kind.CONFIRMED, words, now=now, network_address=network_address)
+            _put_on_the_list(subscriber, ask, words, network_address, now)
     return subscriber
 
 
-def leave(*, subscriber: Subscriber, words: Words, network_address: str, now: datetime) -> Subscriber:
-    """Takes the address off the list, also before it was confirmed; a second time changes nothing."""
+def may_be_sent_to(subscriber: Subscriber) -> bool:
+    """Whether a confirmation can put this address on the list: it is neither dead nor of one who complained."""
+    return not Suppression.objects.of(subscriber.email).for_ever().exists()
+
+
+def leave(
+    *, subscriber: Subscriber, words: Words, network_address: str, now: datetime, delivery: Delivery | None = None
+) -> Subscriber:
+    """Takes the address off the list, also before it was confirmed; a second time changes nothing.
+
+    `delivery` is the newsletter behind whose link it was done, if it was one: its report counts who left by it. Who
+    is off the list already, because letters came back, stays so and is not counted.
+    """
     with transaction.atomic():
         locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
         if not locked.has_left:
             locked.take_off(Subscriber.State.UNSUBSCRIBED, now=now)
-            Suppression.objects.add([locked.email], Suppression.Reason.UNSUBSCRIBED, now=now)
+            Suppression.objects.add([locked.email], Reason.UNSUBSCRIBED, now=now)
             locked.record(Consent.Kind.LEFT, words, now=now, network_address=network_address)
+            if delivery is not None:
+                Delivery.objects.filter(pk=delivery.pk, subscriber=locked, left_at=None).update(left_at=now)
     return locked
 
 
@@ -69,11 +104,25 @@ def take_off(subscribers: QuerySet[Subscriber], *, by: User, now: datetime) -> i
     words = wording.LEAVING_BY_STAFF.newest
     kind = Consent.Kind.LEFT
     with transaction.atomic():
-        staying = subscribers.exclude(state__in=Subscriber.OFF).order_by("pk").select_for_update()
-        ids = list(staying.values_list("pk", flat=True))
-        Subscriber.objects.filter(pk__in=ids).update(state=Subscriber.State.UNSUBSCRIBED, left_at=now)
+        staying = subscribers.exclude(state__in=Subscriber.OFF).order_by("pk").select_for_update(of=("self",))
+        people = dict(staying.values_list("pk", "email"))
+        Subscriber.objects.filter(pk__in=people).update(state=Subscriber.State.UNSUBSCRIBED, left_at=now)
+        Suppression.objects.add(people.values(), Reason.UNSUBSCRIBED, now=now, by=by)
         evidence = (
-            Consent(subscriber_id=pk, kind=kind, words=words.text, version=words.version, at=now, by=by) for pk in ids
+            Consent(subscriber_id=pk, kind=kind, words=words.text, version=words.version, at=now, by=by)
+            for pk in people
         )
         Consent.objects.bulk_create(evidence, batch_size=1000)
-    return len(ids)
+    return len(people)
+
+
+def _put_on_the_list(subscriber: Subscriber, ask: Consent, words: Words, network_address: str, now: datetime) -> None:
+    topics = list(Topic.objects.filter(name__in=ask.topics)) if ask.topics else []
+    if Suppression.objects.of(subscriber.email).in_force().exists():
+        Suppression.objects.add([subscriber.email], Reason.LIFTED, now=now)
+    subscriber.confirm(now=now)
+    subscriber.topics.set(topics)
+    subscriber.record(Consent.Kind.CONFIRMED, words, now=now, topics=topics, network_address=network_address)
+    rules = MailingRules.current()
+    if rules.welcome_is_sent:
+        letters.welcome(subscriber, rules, now=now)

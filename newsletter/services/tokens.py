@@ -13,6 +13,8 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
+from newsletter.emails.message import ascii_address
+
 FORM = re.compile(r"<?n(\d{1,18})-(\d{1,18})-([0-9a-f]{16})(?:@[^\s>]*)?>?")
 
 
@@ -58,4 +60,4 @@ def _key(secret_key: str) -> bytes:
 
 @lru_cache(maxsize=8)
 def _domain(sender: str) -> str:
-    return parseaddr(sender)[1].rpartition("@")[2]
+    return ascii_address(parseaddr(sender)[1]).rpartition("@")[2]

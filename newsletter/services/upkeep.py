@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from newsletter.services import campaigns, events, importing, ledger
+from newsletter.services import campaigns, events, importing, journal, ledger
 
 GoesOn = Callable[[], bool]
+
+
+def remember_who_left(*, now: datetime) -> None:
+    """Once, when a worker begins: adds what only the journal beside the database knows."""
+    journal.replay(now=now)
 
 
 def sweep(*, now: datetime, goes_on: GoesOn) -> None:

@@ -256,6 +256,7 @@ def test_the_rules_of_the_mailings_say_who_it_comes_from(django_assert_num_queri
         envelope = Envelope.current()
         message = read(sent(envelope=envelope))
     assert (envelope.sender, envelope.reply_to) == (practice.name, practice.email)
+    assert envelope.address == "news@xn--mnchen-3ya.example"
     assert str(message["From"]) == f"{practice.name} <news@xn--mnchen-3ya.example>"
     assert str(message["List-ID"]) == "<newsletter.xn--mnchen-3ya.example>"
 
@@ -268,3 +269,30 @@ def test_the_date_is_in_the_zone_it_was_given():
     at = datetime(2026, 7, 1, 12, tzinfo=UTC)
     message = Prepared(LETTER, envelope=ENVELOPE, code="c").for_person(ADA, message_id=ID, now=at)
     assert str(read(message)["Date"]) == "Wed, 01 Jul 2026 12:00:00 +0000"
+
+
+# What only the mail provider reads
+
+
+@pytest.mark.parametrize(
+    ("provider", "fields"),
+    [
+        ("", {}),
+        ("mailgun", {"X-Mailgun-Variables": '{"delivery": "n1-2-abc"}', "X-Mailgun-Track": "no"}),
+        (
+            "postmark",
+            {
+                "X-PM-Metadata-delivery": "n1-2-abc",
+                "X-PM-TrackOpens": "false",
+                "X-PM-TrackLinks": "None",
+                "X-PM-KeepID": "true",
+            },
+        ),
+    ],
+)
+def test_the_mail_provider_is_told_which_delivery_it_is_and_to_track_nothing(settings, provider, fields):
+    settings.MAIL_PROVIDER = provider
+
+    parsed = read(sent(message_id="<n1-2-abc@clinic.example>"))
+
+    assert {name: str(value) for name, value in parsed.items() if name.startswith("X-")} == fields

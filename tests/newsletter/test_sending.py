@@ -436,7 +436,7 @@ def test_too_large_a_share_of_failures_pauses_the_campaign(sink):
     for _number in range(4):
         sink.answers.extend(["250 OK", "554 5.7.1 No"])
 
-    send_all(mailer=watchful())
+    send_all()
 
     campaign.refresh_from_db()
     assert (campaign.state, campaign.pause_reason[:35]) == ("paused", "4 of 10 letters failed or came back")
@@ -451,10 +451,22 @@ def test_after_a_pause_only_what_is_tried_since_counts(sink):
     campaigns.pause(campaign, by=None, now=NOON)
     campaigns.resume(campaign, by=manager_called("sue"), now=NOON + timedelta(seconds=1))
 
-    send_all(NOON + MINUTE, mailer=watchful(NOON + MINUTE))
+    send_all(NOON + MINUTE)
 
     campaign.refresh_from_db()
     assert (campaign.state, ledger.tally(campaign)) == ("sending", {"accepted": 6, "failed": 4})
+
+
+def test_a_letter_that_cannot_be_made_pauses_its_campaign_and_no_other(sink):
+    broken, _people = begun(count=2)
+    sound = begin(by=manager_called("sue"))
+    Campaign.objects.filter(pk=broken.pk).update(content={"subject": "Nothing else"})
+
+    send_all()
+
+    broken.refresh_from_db()
+    assert (broken.state, states(broken), states(sound)) == ("paused", ["queued"] * 2, ["accepted"] * 2)
+    assert broken.pause_reason.startswith("The letter cannot be made: KeyError")
 
 
 # What the letter says while it is under way
@@ -548,21 +560,6 @@ def test_a_time_that_is_past_is_refused(sink):
 
     with pytest.raises(campaigns.NotNow, match="past"):
         campaigns.schedule(campaign, at=NOON - MINUTE, by=manager_called("sue"), now=NOON)
-
-
-def watchful(start=NOON):
-    """Looks at the share of failures after each slice, not every ten seconds."""
-    mailer = Mailer(clock=Clock(start))
-    mailer._looked_at = Forgetful()
-    return mailer
-
-
-class Forgetful(dict):
-    def get(self, key, default=None):
-        return default
-
-    def items(self):
-        return ()
 
 
 def campaign_scheduled(at):

@@ -55,6 +55,11 @@ def stop(campaign: Campaign, *, count: int, words: str, now: datetime) -> None:
     _pause(campaign, said % {"count": count, "words": words}, now)
 
 
+def give_up(campaign: Campaign, *, words: str, now: datetime) -> None:
+    """Its letter cannot be made at all."""
+    _pause(campaign, _("The letter cannot be made: %(words)s") % {"words": words}, now)
+
+
 def _pause(campaign: Campaign, words: str, now: datetime) -> None:
     # Somebody has paused or cancelled it already.
     with suppress(NotNow):

@@ -4,15 +4,15 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from newsletter.models import Campaign, Delivery, Subscriber
 from newsletter.services import bounces, ledger, tokens
 from newsletter.services.ledger import Claim, Outcome
 from newsletter.services.sending import breaker
-from newsletter.services.sending.edition import Edition
+from newsletter.services.sending.mailing import Mailing
 from newsletter.services.sending.post import Answer, NotReached, Post
 
 State = Delivery.State
@@ -38,8 +38,10 @@ class Mailer:
     """One worker's part in the mailings. It keeps what it could not write down when the database went away."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._editions: dict[int, Edition] = {}
+        self.now = clock
+        self._mailings: dict[int, Mailing] = {}
+        # By campaign, in seconds of the process's own clock.
+        self._served_at: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
         self._unrecorded: tuple[int, Outcome] | None = None
 
@@ -49,12 +51,11 @@ class Mailer:
         Returns whether it could go on at once. Raises the database's errors; what became of the letter in hand is
         recorded at the next turn.
         """
-        self._record_left_over()
+        if self._unrecorded is not None:
+            self.claim(*self._unrecorded, goes_on=False)
         with Post() as post:
             while goes_on():
-                under_way = list(Campaign.objects.being_sent().defer("content")[:MOST_CAMPAIGNS])
-                self._forget_all_but(under_way)
-                slices = [_Slice(self, campaign, post, goes_on).run() for campaign in under_way]
+                slices = [self._slice(campaign, post, goes_on) for campaign in self._under_way()]
                 if not any(sent or waits for sent, waits in slices):
                     return False
                 if not any(sent for sent, _waits in slices):
@@ -62,36 +63,45 @@ class Mailer:
         return True
 
     def claim(self, campaign: int, last: Outcome | None, *, goes_on: bool) -> Claim | None:
-        """As `ledger.claim`; an outcome is kept until the database has it."""
-        self._unrecorded = (campaign, last) if last else None
-        claim = ledger.claim(campaign, last=last, now=self._clock(), goes_on=goes_on)
+        """As `ledger.claim`, after which the last outcome is no longer this worker's to keep."""
+        claim = ledger.claim(campaign, last=last, now=self.now(), goes_on=goes_on)
         self._unrecorded = None
         return claim
 
-    def edition(self, campaign: Campaign) -> Edition:
-        edition = self._editions.get(campaign.pk)
-        if edition is None or not edition.holds_at(self._clock()):
-            edition = self._editions[campaign.pk] = Edition.of(campaign, now=self._clock())
-        return edition
+    def keep(self, campaign: int, outcome: Outcome) -> None:
+        """Until the database has it, whatever happens in between."""
+        self._unrecorded = (campaign, outcome)
 
-    def now(self) -> datetime:
-        return self._clock()
+    def mailing(self, campaign: Campaign) -> Mailing:
+        mailing = self._mailings.get(campaign.pk)
+        if mailing is None or not mailing.holds_at(self.now()):
+            mailing = self._mailings[campaign.pk] = Mailing.of(campaign, now=self.now())
+        return mailing
 
-    def look(self, campaign: Campaign) -> None:
-        """At the share of failures, every few seconds."""
-        looked_at = self._looked_at.get(campaign.pk)
-        if looked_at is None or time.monotonic() - looked_at > LOOK_EVERY.total_seconds():
+    def _under_way(self) -> list[Campaign]:
+        """Those that are being sent, the one that has waited longest for its turn first."""
+        found = list(Campaign.objects.being_sent().select_related("pace").defer("content")[:MOST_CAMPAIGNS])
+        keys = {campaign.pk for campaign in found}
+        self._mailings = {key: mailing for key, mailing in self._mailings.items() if key in keys}
+        return sorted(found, key=lambda campaign: self._served_at.get(campaign.pk, 0.0))
+
+    def _slice(self, campaign: Campaign, post: Post, goes_on: GoesOn) -> tuple[int, bool]:
+        if not goes_on():
+            return 0, True
+        self._served_at[campaign.pk] = time.monotonic()
+        try:
+            served = _Slice(self, campaign, post, goes_on).run()
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # What is wrong with one campaign must not hold up the others, nor be tried again for ever.
+            log.exception("Campaign %s cannot be sent.", campaign.pk)
+            breaker.give_up(campaign, words=f"{type(error).__name__}: {error}", now=self.now())
+            return 0, False
+        if time.monotonic() - self._looked_at.get(campaign.pk, float("-inf")) > LOOK_EVERY.total_seconds():
             self._looked_at[campaign.pk] = time.monotonic()
-            breaker.look(campaign, now=self._clock())
-
-    def _record_left_over(self) -> None:
-        if self._unrecorded is not None:
-            self.claim(*self._unrecorded, goes_on=False)
-
-    def _forget_all_but(self, under_way: list[Campaign]) -> None:
-        keys = {campaign.pk for campaign in under_way}
-        self._editions = {key: edition for key, edition in self._editions.items() if key in keys}
-        self._looked_at = {key: at for key, at in self._looked_at.items() if key in keys}
+            breaker.look(campaign, now=self.now())
+        return served
 
 
 class _Slice:
@@ -100,7 +110,6 @@ class _Slice:
     def __init__(self, mailer: Mailer, campaign: Campaign, post: Post, goes_on: GoesOn) -> None:
         self._mailer, self._campaign, self._post, self._goes_on = mailer, campaign, post, goes_on
         self._until = time.monotonic() + SLICE.total_seconds()
-        self._sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
         self._tokens = self._sent = self._accepted = self._refused = self._put_off = 0
         self._is_stopped = False
 
@@ -119,7 +128,6 @@ class _Slice:
         waits = self._send_on()
         if pace.rests and self._accepted and not self._is_stopped:
             breaker.wake(self._campaign)
-        self._mailer.look(self._campaign)
         return self._sent, waits
 
     def _send_on(self) -> bool:
@@ -129,11 +137,14 @@ class _Slice:
             may_go_on = wants_more and self._has_token()
             if last is None and not may_go_on:
                 return wants_more
+            # Made before a letter is claimed: one that cannot be made must leave nobody behind as being sent.
+            mailing = self._mailer.mailing(self._campaign)
             claim = self._mailer.claim(self._campaign.pk, last, goes_on=may_go_on)
             if claim is None:
                 return wants_more and not may_go_on
             self._tokens -= 1
-            last = self._send(claim)
+            last = self._send(claim, mailing)
+            self._mailer.keep(self._campaign.pk, last)
 
     def _has_token(self) -> bool:
         if self._tokens <= 0:
@@ -142,21 +153,21 @@ class _Slice:
             self._tokens = ledger.take_tokens(self._campaign.pk, wanted=MOST_TOKENS, per_minute=rate, now=now)
         return self._tokens > 0
 
-    def _send(self, claim: Claim) -> Outcome:
+    def _send(self, claim: Claim, mailing: Mailing) -> Outcome:
         now = self._mailer.now()
         token = tokens.token_for(self._campaign.pk, claim.subscriber)
         if tokens.hashed(token) != claim.token_hash:
             # SECRET_KEY has changed since the campaign started; without this the letter's links would lead nowhere.
             Delivery.objects.filter(pk=claim.delivery).update(token_hash=tokens.hashed(token))
         try:
-            address, message = self._mailer.edition(self._campaign).letter(claim, token=token, now=now)
+            address, message = mailing.letter(claim, token=token, now=now)
         except ValueError as error:
             return Outcome(claim, State.FAILED, answer=str(error))
         self._sent += 1
         if not settings.SENDS_MAIL:
             return Outcome(claim, State.KEPT)
         try:
-            answer = self._post.send(sender=self._sender, to=address, message=message)
+            answer = self._post.send(sender=mailing.sender, to=address, message=message)
         except NotReached as error:
             breaker.rest(self._campaign, words=str(error), now=now)
             self._is_stopped = True

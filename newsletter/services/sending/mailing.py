@@ -1,5 +1,9 @@
 from datetime import datetime
+from email.utils import parseaddr
+from functools import cached_property
 from typing import cast
+
+from django.conf import settings
 
 from newsletter.emails.content import Content, next_end
 from newsletter.emails.message import Envelope, Person, Prepared, ascii_address
@@ -9,7 +13,7 @@ from newsletter.services import tokens
 from newsletter.services.ledger import Claim
 
 
-class Edition:
+class Mailing:
     """A campaign's letter as it stands until one of its offers ends, built once for many people."""
 
     def __init__(self, campaign: int, content: Content, *, now: datetime) -> None:
@@ -18,9 +22,14 @@ class Edition:
         self._prepared = Prepared(render(content, now=now), envelope=Envelope.current(), code=content["code"])
 
     @classmethod
-    def of(cls, campaign: Campaign, *, now: datetime) -> "Edition":
+    def of(cls, campaign: Campaign, *, now: datetime) -> "Mailing":
         content = Campaign.objects.values_list("content", flat=True).get(pk=campaign.pk)
         return cls(campaign.pk, cast(Content, content), now=now)
+
+    @cached_property
+    def sender(self) -> str:
+        """As the SMTP dialogue names it."""
+        return ascii_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
 
     def holds_at(self, now: datetime) -> bool:
         return self._ends_at is None or now < self._ends_at

@@ -1,0 +1,34 @@
+"""Who is behind a token: of a letter that we wrote to one person, or of a newsletter."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.shortcuts import get_object_or_404
+
+from clinic import mail_links
+from newsletter.emails import letters
+from newsletter.models import Delivery, Subscriber
+from newsletter.services import tokens
+
+
+@dataclass(frozen=True)
+class Opened:
+    """`delivery` is the newsletter in which the link stood; None for a letter."""
+
+    subscriber: Subscriber
+    delivery: Delivery | None
+
+
+def opened(token: str, *, purpose: str, now: datetime) -> Opened:
+    """`purpose` is letters.LEAVE or letters.PREFERENCES; the token of a newsletter serves both.
+
+    Raises Http404 for a token that was never given out for this purpose, LinkExpired for one that is over. A
+    newsletter's token opens for years, whatever has become of its delivery since.
+    """
+    if purpose not in {letters.LEAVE, letters.PREFERENCES}:
+        raise ValueError(purpose)
+    deliveries = Delivery.objects.select_related("subscriber").filter(token_hash=tokens.hashed(token))
+    if delivery := deliveries.first():
+        return Opened(delivery.subscriber, delivery)
+    link = mail_links.find(purpose, token, now=now)
+    return Opened(get_object_or_404(Subscriber, pk=link.object_id), None)

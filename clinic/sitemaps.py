@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from articles.models import Article
 from clinic.models import Location, Policy, Provider, Treatment
+from newsletter.models import Campaign
 
 
 class OwnSitemap(Sitemap):
@@ -25,7 +26,13 @@ class OwnSitemap(Sitemap):
 class PageSitemap(OwnSitemap):
     def items(self) -> list[str]:
         names = ["home", "treatments", "team", "locations", "offers"]
-        others = ["articles:list", "appointments:book", "appointments:request", "newsletter:signup"]
+        others = [
+            "articles:list",
+            "appointments:book",
+            "appointments:request",
+            "newsletter:signup",
+            "newsletter:archive",
+        ]
         return [f"clinic:{name}" for name in names] + others
 
     def location(self, item: str) -> str:
@@ -46,4 +53,19 @@ class ArticleSitemap(OwnSitemap):
         return item.changed_at
 
 
-SITEMAPS = {"pages": PageSitemap, "practice": PracticeSitemap, "articles": ArticleSitemap}
+class EditionSitemap(OwnSitemap):
+    """What the e-newsletter has said."""
+
+    def items(self) -> QuerySet[Campaign]:
+        return Campaign.objects.in_the_archive().only("slug", "started_at")
+
+    def lastmod(self, item: Campaign) -> datetime | None:
+        return item.started_at
+
+
+SITEMAPS = {
+    "pages": PageSitemap,
+    "practice": PracticeSitemap,
+    "articles": ArticleSitemap,
+    "editions": EditionSitemap,
+}

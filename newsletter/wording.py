@@ -54,6 +54,17 @@ CONFIRMATION = Wording(
     ],
 )
 LEAVING = Wording("leaving", [_("Take my address off the list. No further newsletter will be sent to it.")])
+# No page of ours was shown: RFC 8058 lets a mail program have a button of its own.
+LEAVING_BY_MAIL_PROGRAM = Wording(
+    "leaving by mail program", [_("Pressed the unsubscribe button of a mail program (List-Unsubscribe=One-Click).")]
+)
+LEAVING_BEFORE_A_RESTORE = Wording(
+    "leaving before a restore",
+    [_("Had left before the database was restored, as the journal of suppressed addresses says.")],
+)
+CHOICE = Wording(
+    "choice", [_("Send me the e-newsletters on the topics chosen here, and no others. I can leave at any time.")]
+)
 LEAVING_BY_STAFF = Wording(
     "leaving by staff", [_("Asked the practice in person or by phone to be taken off the list.")]
 )

@@ -1,4 +1,3 @@
-import unicodedata
 from typing import Any, cast
 
 from crispy_forms.helper import FormHelper
@@ -11,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from clinic import addresses
 from newsletter import wording
+from newsletter.forms.name import NameField
+from newsletter.forms.topics import TopicsField
+from newsletter.models import Topic
 from newsletter.wording import Words
-
-# They turn the words around them about, U+202A to U+202E and U+2066 to U+2069; no name needs them.
-DIRECTION_MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
 
 class SignUpForm(forms.Form):
-    """The form of the sign-up page. Those in footers and beside articles post the same names."""
+    """The form of the sign-up page. Those in footers and beside articles post the same names, without topics."""
 
     use_required_attribute = False
 
@@ -32,17 +31,16 @@ class SignUpForm(forms.Form):
             "max_length": _("Enter an email address of at most 254 characters."),
         },
     )
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=80,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        error_messages={"max_length": _("Enter a name of at most 80 characters.")},
-    )
+    name = NameField()
     # Plain fields: whatever a program writes into what nobody sees must not become an error that nobody sees.
     website = forms.Field(required=False)
     page = forms.Field(required=False, widget=forms.HiddenInput)
     wording = forms.Field(required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.offered = list(Topic.objects.offered())
+        self.fields["topics"] = TopicsField(self.offered, required=False, help_text=_("None chosen: we send you all."))
 
     @property
     def helper(self) -> FormHelper:
@@ -54,6 +52,8 @@ class SignUpForm(forms.Form):
         helper.layout = Layout(
             "email",
             "name",
+            # Also where the last topic has just been withdrawn: the error needs a place.
+            *(["topics"] if self.offered or self["topics"].errors else []),
             Field("website", template="clinic_forms/honeypot.html"),
             "page",
             HTML('{% include "newsletter/sign_up_words.html" only %}'),
@@ -67,20 +67,13 @@ class SignUpForm(forms.Form):
         return {
             "email": self.cleaned_data["email"],
             "name": self.cleaned_data["name"],
+            "topics": self.cleaned_data["topics"],
             "page": self.cleaned_data["page"],
             "words": self.cleaned_data["wording"],
         }
 
     def clean_email(self) -> str:
         return addresses.canonical(self.cleaned_data["email"])
-
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        if any(unicodedata.category(letter) == "Cc" or letter in DIRECTION_MARKS for letter in name):
-            raise ValidationError(_("Enter your name without control characters."))
-        if "://" in name or "www." in name.casefold():
-            raise ValidationError(_("Enter your name without the address of a website."))
-        return name
 
     def clean_page(self) -> str:
         return _public_path(self.cleaned_data["page"] or "")

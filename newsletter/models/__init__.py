@@ -3,7 +3,7 @@ from newsletter.models.campaign import Campaign, CampaignStep
 from newsletter.models.consent import Consent
 from newsletter.models.delivery import Delivery, Pace
 from newsletter.models.event import MailEvent
-from newsletter.models.list_import import ListImport
+from newsletter.models.list_import import ListImport, SeenAddress
 from newsletter.models.rules import MailingRules
 from newsletter.models.subscriber import Subscriber
 from newsletter.models.suppression import Suppression
@@ -19,6 +19,7 @@ __all__ = [
     "MailEvent",
     "MailingRules",
     "Pace",
+    "SeenAddress",
     "Subscriber",
     "Suppression",
     "Topic",

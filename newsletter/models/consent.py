@@ -46,7 +46,11 @@ class Consent(models.Model):
             ),
             models.CheckConstraint(condition=~Q(words="") & ~Q(version=""), name="consent_has_words"),
         ]
-        indexes = [models.Index(fields=["subscriber", "-at"], name="consent_of_subscriber")]
+        indexes = [
+            models.Index(fields=["subscriber", "-at"], name="consent_of_subscriber"),
+            models.Index(fields=["at"], condition=Q(kind__in=["confirmed", "imported"]), name="consent_joined"),
+            models.Index(fields=["at"], condition=Q(kind="left"), name="consent_left"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"

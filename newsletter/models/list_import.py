@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.db import models
@@ -9,6 +11,17 @@ from newsletter.models.topic import Topic
 
 def private_storage() -> Storage:
     return storages["private"]
+
+
+class ListImportQuerySet(models.QuerySet["ListImport"]):
+    def to_go_on_with(self, now: datetime) -> "ListImportQuerySet":
+        """What nobody is at, the oldest first."""
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+        return self.filter(free, state__in=ListImport.UNDER_WAY).order_by("pk")
+
+    def ended_before(self, moment: datetime) -> "ListImportQuerySet":
+        """Whose files have served their purpose; a check that nobody answered counts from its end."""
+        return self.filter(state__in=(*ListImport.ENDED, ListImport.State.CHECKED), ended_at__lt=moment)
 
 
 class ListImport(models.Model):
@@ -26,9 +39,11 @@ class ListImport(models.Model):
         IMPORTING = "importing", _("being brought in")
         DONE = "done", _("brought in")
         FAILED = "failed", _("could not be read")
+        CANCELLED = "cancelled", _("cancelled")
 
     # What the worker has to go on with, whoever was killed in the middle.
     UNDER_WAY = (State.WAITING, State.CHECKING, State.APPROVED, State.IMPORTING)
+    ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
     file = models.FileField(_("file"), upload_to="newsletter/imports/%Y/%m", storage=private_storage, max_length=200)
     name = models.CharField(_("name of the file"), max_length=200)
@@ -51,6 +66,8 @@ class ListImport(models.Model):
     rows_done = models.PositiveIntegerField(_("rows done"), default=0)
     bytes_done = models.PositiveBigIntegerField(default=0)
     bytes_total = models.PositiveBigIntegerField(default=0)
+    # Where the reader goes on in which file, and how long the report is: services.importing.running has its form.
+    place = models.JSONField(default=dict, editable=False)
     # How many rows ended as what, by the name of the outcome.
     counts = models.JSONField(_("outcome"), default=dict)
     report = models.FileField(
@@ -64,6 +81,8 @@ class ListImport(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
 
+    objects = ListImportQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("import of a list")
         verbose_name_plural = _("imports of lists")
@@ -73,3 +92,35 @@ class ListImport(models.Model):
 
     def __str__(self) -> str:
         return f"{_('Import')} {self.pk}"
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in self.UNDER_WAY
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in self.ENDED
+
+
+class SeenAddress(models.Model):
+    """An address that an import under way has met, so that its second row is known without a million in memory.
+
+    Only the fingerprint of the address, and gone when the import has ended.
+    """
+
+    list_import = models.ForeignKey(ListImport, models.CASCADE, related_name="seen", db_index=False)
+    address = models.UUIDField()
+    # Joining and leaving are met apart: somebody may stand in the file once with each.
+    leaves = models.BooleanField()
+    row = models.PositiveIntegerField()
+    # Whether the row changed something, or would have; and since when the person is on the list, or off it.
+    counts = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("address met by an import")
+        verbose_name_plural = _("addresses met by an import")
+        constraints = [models.UniqueConstraint(fields=["list_import", "address", "leaves"], name="seen_address_once")]
+
+    def __str__(self) -> str:
+        return f"{_('Address')} {self.pk}"

@@ -92,7 +92,14 @@ class Subscriber(models.Model):
                 name="subscriber_state_fits_times",
             ),
         ]
-        indexes = [models.Index(fields=["-created_at", "-id"], name="subscriber_newest")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="subscriber_newest"),
+            models.Index(
+                fields=["state", "left_at"],
+                condition=Q(state__in=["bounced", "complained"]),
+                name="subscriber_off_by_letters",
+            ),
+        ]
 
     def __str__(self) -> str:
         # Names nobody: Django's own log of admin actions keeps this text.

@@ -1,18 +1,27 @@
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models import User
+from newsletter import suppression_journal
+from newsletter.suppression_journal import Line
 
-# The database folds the case, so that no two programs have two opinions of it.
+# The database folds the case, so that no two programs have two opinions of it. The lines of one address are in the
+# order of their times, whoever's clock was behind: the journal knows no other order.
 ADD = """
     INSERT INTO newsletter_suppression (email, reason, words, at, by_id)
-    SELECT lower(email), %(reason)s, %(words)s, %(now)s, %(by)s FROM unnest(%(emails)s::text[]) AS email
+    SELECT lower(given.email), %(reason)s, %(words)s, greatest(%(now)s, (
+        SELECT max(earlier.at) + interval '1 microsecond'
+        FROM newsletter_suppression AS earlier WHERE earlier.email = lower(given.email)
+    )), %(by)s
+    FROM unnest(%(emails)s::text[]) AS given (email)
+    RETURNING email, reason, at
 """
 
 
@@ -27,6 +36,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def of(self, email: str) -> "SuppressionQuerySet":
         return self.filter(email=Lower(models.Value(email)))
 
+    def for_ever(self) -> "SuppressionQuerySet":
+        """Lines that nobody can lift, not even the person."""
+        return self.filter(reason__in=Suppression.FOR_EVER)
+
     def add(
         self,
         emails: Iterable[str],
@@ -36,10 +49,13 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         words: str = "",
         by: User | None = None,
     ) -> None:
-        """Adds a line for each address, in one statement."""
-        said = {"emails": list(emails), "reason": reason, "words": words, "now": now, "by": by and by.pk}
+        """Adds a line for each address, in one statement, and once that is committed to the journal too."""
+        said: dict[str, Any] = {"emails": list(emails), "reason": reason, "words": words, "now": now}
         with connection.cursor() as cursor:
-            cursor.execute(ADD, said)
+            cursor.execute(ADD, {**said, "by": by.pk if by else None})
+            lines = [Line(*row) for row in cursor.fetchall()]
+        # What stands in the database holds, even with a full disk; the next replay writes what is missing.
+        transaction.on_commit(lambda: suppression_journal.append(lines), robust=True)
 
 
 class Suppression(models.Model):

@@ -73,7 +73,7 @@ QUERIES = {
     "provider": 14,
     "locations": 9,
     "location": 14,
-    "offers": 10,
+    "offers": 9,
     "policy": 8,
     "journal": 11,
     "second page": 11,

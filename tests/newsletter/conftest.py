@@ -1,6 +1,12 @@
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def own_journal(settings, tmp_path):
+    """What one test writes down about suppressed addresses, no other test finds again."""
+    settings.VAR = tmp_path
+
+
 @pytest.fixture
 def practice(db):
     # pytest reads this file before Django is ready.

@@ -7,6 +7,10 @@ from django.utils import timezone
 
 from clinic import letters
 from clinic.models import Letter
+from newsletter.emails.content import content_of
+from newsletter.models import Delivery
+from newsletter.services import tokens
+from tests.factories import make_campaign
 
 SIGN_UP = "/newsletter/"
 ADA = "ada@example.com"
@@ -37,3 +41,21 @@ def join(client, email=ADA):
     leave = path_in(last_letter(email), "unsubscribe")
     confirm(client, email)
     return leave
+
+
+def sent_newsletter(subscriber, **fields):
+    """A delivery of a campaign under way to this person, and the token in its links."""
+    campaign = fields.pop("campaign", None) or started_campaign()
+    token = tokens.token_for(campaign.pk, subscriber.pk)
+    fields = {"state": "accepted", "token_hash": tokens.hashed(token), **fields}
+    return Delivery.objects.create(campaign=campaign, subscriber=subscriber, **fields), token
+
+
+def started_campaign(blocks=(), **fields):
+    """One that is being sent, with its content frozen; `started_at` is now unless it is given."""
+    now = fields.setdefault("started_at", timezone.now())
+    campaign = make_campaign(blocks=blocks, **fields)
+    campaign.state, campaign.recipients = "sending", 1
+    campaign.content = content_of(campaign, now=now)
+    campaign.save()
+    return campaign

@@ -142,7 +142,7 @@ def test_a_confirmed_address_is_told_in_its_mailbox_that_it_is_on_the_list(clien
     sign_up(client, "Ada@Example.COM")
     letter = last_letter()
     assert letter.subject == "You are already on our e-newsletter list"
-    assert set(letter.links) == {"leave"}
+    assert set(letter.links) == {"leave", "preferences"}
     assert client.post(path_in(letter, "unsubscribe")).status_code == 200
     assert states() == {ADA: "unsubscribed"}
 

@@ -72,6 +72,10 @@ def test_an_address_that_cannot_be_written_to_is_refused_in_words(client, email,
         ("ada@XN--BCHER-KVA.example", "ada@bücher.example"),
         ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
         ("o'hara@example.com", "o'hara@example.com"),
+        # An address that several people read is theirs to sign up with.
+        ("info@example.com", "info@example.com"),
+        ("Postmaster@Example.com", "Postmaster@example.com"),
+        ("no-reply@example.com", "no-reply@example.com"),
         ("a" * 64 + "@" + "b" * 63 + "." + "c" * 63 + "." + "d" * 57 + ".com", None),
     ],
 )
@@ -91,6 +95,12 @@ def test_one_person_is_on_the_list_once_however_the_address_is_spelt(client):
         assert sign_up(client, email).status_code == 303
     assert Subscriber.objects.count() == 1
     assert {letter.to for letter in Letter.objects.all()} == {"ada@bücher.example"}
+
+
+def test_tags_are_addresses_of_their_own_and_capitals_are_not(client):
+    for email in ("ada@example.com", "ada+news@example.com", "ADA@Example.com"):
+        assert sign_up(client, email).status_code == 303
+    assert sorted(Subscriber.objects.values_list("email", flat=True)) == ["ada+news@example.com", "ada@example.com"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""A mailing as the site shows it to everyone, from what was frozen when it was sent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from django.conf import settings
+from django.utils.safestring import SafeString, mark_safe
+
+from clinic.models import Offer
+from newsletter.emails.content import Content, Piece, shown_blocks
+from newsletter.emails.rendering import MARK, with_name_marks
+from newsletter.models import Campaign
+
+
+@dataclass(frozen=True)
+class Edition:
+    """`pieces` are those of emails.content, with HTML that is safe, and pictures by their path on this site."""
+
+    introduction: SafeString
+    pieces: list[dict[str, Any]]
+
+
+def edition(campaign: Campaign, *, now: datetime) -> Edition:
+    """The mailing to nobody in particular: a name gives way to its fallback.
+
+    An offer that has ended is gone, also one that was ended or deleted after the mailing had left.
+    """
+    content = cast(Content, campaign.content)
+    pieces = shown_blocks(content, now=now)
+    offers = [piece["id"] for piece in pieces if piece["kind"] == "offer"]
+    current = set(Offer.objects.current(now).filter(pk__in=offers).values_list("pk", flat=True)) if offers else set()
+    still = [piece for piece in pieces if piece["kind"] != "offer" or piece["id"] in current]
+    return Edition(_words(content["introduction"]), [_shown(piece) for piece in still])
+
+
+def _shown(piece: Piece) -> dict[str, Any]:
+    shown: dict[str, Any] = {**piece}
+    if piece["kind"] == "text":
+        shown["html"] = _words(piece["html"])
+    elif piece["kind"] == "offer":
+        # For “until which day”: what ends at midnight ends with the day before.
+        shown["last_moment"] = datetime.fromisoformat(piece["ends_at"]) - timedelta(microseconds=1)
+        shown["price"] = None if piece["price"] is None else Decimal(piece["price"])
+    if picture := shown.get("picture"):
+        # Browsers may load pictures from the host of the page alone, under whichever of its names it was asked for.
+        shown["picture"] = {**picture, "url": picture["url"].removeprefix(settings.BASE_URL)}
+    return shown
+
+
+def _words(html: str) -> SafeString:
+    return mark_safe(MARK.sub(lambda mark: mark[2], with_name_marks(html)))  # noqa: S308 -- sanitised when it was frozen

@@ -1,0 +1,92 @@
+"""What becomes of each row: the same answer when a file is checked and when it is brought in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from newsletter.models import Subscriber, Topic
+from newsletter.services.importing.entry import Entry
+from newsletter.services.importing.refusals import RowRefused
+
+State = Subscriber.State
+
+
+class Outcome(TextChoices):
+    BROUGHT_IN = "brought_in", gettext_lazy("brought in")
+    ADDED_OFF = "added_off", gettext_lazy("written down as off the list")
+    TAKEN_OFF = "taken_off", gettext_lazy("taken off the list")
+    THERE = "there", gettext_lazy("already there")
+    SUPPRESSED = "suppressed", gettext_lazy("suppressed: left untouched")
+    TWICE = "twice", gettext_lazy("twice in the file")
+    PENDING = "pending", gettext_lazy("never confirmed: not brought in")
+    REFUSED = "refused", gettext_lazy("refused")
+
+
+# What changes something.
+EFFECTIVE = (Outcome.BROUGHT_IN, Outcome.ADDED_OFF, Outcome.TAKEN_OFF)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an address stands at this moment."""
+
+    state: State
+    # Since when it is in that state; of somebody who has only asked, since then.
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the addresses of a batch, by the address in small letters."""
+
+    known: dict[str, Standing]
+    suppressed: set[str]
+    # Rows before this batch: the number of the first that joins, or leaves, with this address.
+    joined_in_row: dict[str, int]
+    left_in_row: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    outcome: Outcome
+    words: str = ""
+
+
+def judge(entry: Entry, facts: Facts, *, now: datetime) -> Verdict:
+    """Nobody who is known here is changed, but for one case: who left elsewhere after joining here is taken off."""
+    folded = entry.email.lower()
+    if first := (facts.left_in_row if entry.leaves else facts.joined_in_row).get(folded):
+        return Verdict(Outcome.TWICE, _("The address stands in row %(row)d already.") % {"row": first})
+    if folded in facts.suppressed:
+        return Verdict(Outcome.SUPPRESSED, _("The address is suppressed: left untouched."))
+    if standing := facts.known.get(folded):
+        return _of_known(entry, standing, now=now)
+    return Verdict(Outcome.ADDED_OFF if entry.leaves else Outcome.BROUGHT_IN, " ".join(entry.remarks))
+
+
+def check(entry: Entry, topics: Mapping[str, Topic], *, now: datetime) -> None:
+    """What makes a row of somebody who joins impossible, whoever it is. Raises RowRefused."""
+    if entry.leaves:
+        return
+    if unknown := [name for name in entry.topics if name.casefold() not in topics]:
+        told = {"names": ", ".join(name[:60] for name in unknown[:5])}
+        raise RowRefused(_("There is no such topic here: %(names)s. Add it, or leave it out of the file.") % told)
+    if entry.consent_at and entry.consent_at > now:
+        raise RowRefused(_("The consent's time is in the future."))
+
+
+def _of_known(entry: Entry, standing: Standing, *, now: datetime) -> Verdict:
+    if standing.state in Subscriber.OFF:
+        return Verdict(Outcome.THERE, _("The person has left: left untouched."))
+    if not entry.leaves:
+        return Verdict(Outcome.THERE, _("Already there: name, topics and state stay as they are."))
+    # An older list does not throw off a person who has joined by themselves since.
+    if (entry.left_at or now) < standing.since:
+        return Verdict(Outcome.THERE, _("The person joined here after leaving there: stays on the list."))
+    if standing.state == State.PENDING and entry.status == State.UNSUBSCRIBED:
+        return Verdict(Outcome.THERE, _("The person has asked here and not confirmed: gets nothing until then."))
+    return Verdict(Outcome.TAKEN_OFF)

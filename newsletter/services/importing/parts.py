@@ -1,0 +1,65 @@
+"""The CSV files in what was uploaded: itself, or those in a zip. A zip is read as it stands, never unpacked to disk."""
+
+import zipfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+
+from django.utils.translation import gettext as _
+
+from newsletter.services.importing.refusals import FileRefused
+
+MOST_BYTES = 2 * 1024**3  # unpacked: some ten million rows
+MOST_FILES = 50
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 0x1  # the bit of a member's flags (APPNOTE 4.4.4)
+SPREADSHEET = "[Content_Types].xml"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One CSV file: its name without folders, its size in bytes, and how to open it. It seeks."""
+
+    name: str
+    size: int
+    opened: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+def parts_of(file: BinaryIO, name: str) -> list[Part]:
+    """All of them. Raises FileRefused for a spreadsheet and for a zip that is damaged, locked or too large."""
+    if not zipfile.is_zipfile(file):
+        size = file.seek(0, 2)
+        return [Part(PurePosixPath(name).name, size, lambda: nullcontext(file))]
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile:
+        raise FileRefused(_("The zip file is damaged. Export and upload it again.")) from None
+    if SPREADSHEET in archive.namelist():
+        raise FileRefused(_("This is a spreadsheet. Save the list as “CSV UTF-8” and upload that."))
+    tables = [each for each in archive.infolist() if _is_table(each)]
+    _check(tables)
+    return [Part(PurePosixPath(each.filename).name, each.file_size, _opener(archive, each)) for each in tables]
+
+
+def _is_table(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    # A Mac adds a shadow of each file.
+    return path.suffix.lower() == ".csv" and not path.name.startswith(".") and "__MACOSX" not in path.parts
+
+
+def _check(tables: list[zipfile.ZipInfo]) -> None:
+    if not tables:
+        raise FileRefused(_("There is no CSV file in this zip."))
+    if any(each.flag_bits & ENCRYPTED for each in tables):
+        raise FileRefused(_("This zip is locked with a password. Unpack it and upload what is in it."))
+    # `zipfile` hands out no more bytes of a file than the zip says it has, so that this cannot be a lie.
+    if len(tables) > MOST_FILES or sum(each.file_size for each in tables) > MOST_BYTES:
+        raise FileRefused(_("Unpacked, this zip is larger than 2 GB, or it holds more than 50 files."))
+    if any(each.compress_type not in METHODS for each in tables):
+        raise FileRefused(_("This zip is packed in an unusual way. Unpack it and upload what is in it."))
+
+
+def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], AbstractContextManager[BinaryIO]]:
+    return lambda: cast(AbstractContextManager[BinaryIO], archive.open(member))

@@ -1,0 +1,51 @@
+"""The report of an import: a CSV file with a line for each row, which a spreadsheet opens and runs nothing of."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO
+
+from newsletter.services.cells import defused, plain
+from newsletter.services.importing.bringing_in import Line
+from newsletter.services.importing.judging import Outcome
+
+COLUMNS = ("file", "row", "address", "outcome", "words")
+LONGEST_ADDRESS = 254
+# What a person should look at: these, and any row that has been brought in with a remark.
+PROBLEMS = (Outcome.REFUSED, Outcome.PENDING)
+
+
+def header() -> bytes:
+    return _written([COLUMNS])
+
+
+def written(lines: Iterable[Line]) -> bytes:
+    return _written(
+        [line.file, line.row, line.address[:LONGEST_ADDRESS], line.verdict.outcome.label, line.verdict.words]
+        for line in lines
+    )
+
+
+def has_remark(line: Line) -> bool:
+    """Brought in, and yet to be looked at."""
+    return line.verdict.outcome == Outcome.BROUGHT_IN and bool(line.verdict.words)
+
+
+def problems(report: BinaryIO, most: int) -> list[dict[str, str]]:
+    """The first rows of a report that a person should look at, as they were before they were defused."""
+    labels = {str(outcome.label) for outcome in PROBLEMS}
+    brought_in = str(Outcome.BROUGHT_IN.label)
+
+    def found() -> Iterator[dict[str, str]]:
+        for row in csv.DictReader(io.TextIOWrapper(report, encoding="utf-8-sig", newline="")):
+            if row["outcome"] in labels or (row["outcome"] == brought_in and row["words"]):
+                yield {name: plain(cell) for name, cell in row.items()}
+
+    return list(islice(found(), most))
+
+
+def _written(rows: Iterable[Iterable[object]]) -> bytes:
+    table = io.StringIO()
+    csv.writer(table).writerows([defused(str(cell)) for cell in row] for row in rows)
+    return table.getvalue().encode()

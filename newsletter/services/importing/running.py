@@ -1,0 +1,216 @@
+"""The life of an import: checked, approved by a person, brought in, and its files removed after a while."""
+
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db import DataError, IntegrityError, transaction
+from django.db import Error as DatabaseError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from clinic.models import User
+from newsletter.models import ListImport, SeenAddress, Subscriber, Topic
+from newsletter.services.importing import report
+from newsletter.services.importing.passes import LEASE, LostIt, go_through
+from newsletter.services.importing.refusals import FileRefused
+from newsletter.services.importing.tables import FORMATS, Table, open_tables
+
+KEPT = timedelta(days=30)
+State = ListImport.State
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+STOPPED = gettext_lazy("The command was stopped. Start it again.")
+
+log = logging.getLogger("clinic.lists")
+
+
+class NotNow(Exception):
+    """What was asked for is not possible in this state of the import; says so to staff."""
+
+
+class ProofMissing(ValueError):
+    """Nobody is brought in without a word on how they asked."""
+
+
+def upload(
+    *, file: UploadedFile, format: str, status: str, proof: str, topics: list[Topic], by: User, now: datetime
+) -> ListImport:
+    """Keeps the file; the worker checks it within seconds. Nobody is brought in by this. Raises ProofMissing."""
+    with transaction.atomic():
+        made = ListImport.objects.create(
+            file=file,
+            name=Path(file.name or "").name[:200],
+            format=format,
+            status=status,
+            proof=proven(proof),
+            bytes_total=file.size or 0,
+            created_at=now,
+            by=by,
+        )
+        made.topics.set(topics)
+    return made
+
+
+def proven(proof: str) -> str:
+    """The proof of consent as it is kept. Raises ProofMissing."""
+    if not proof.strip():
+        raise ProofMissing(_("Say in the proof of consent how and when these people asked for the newsletter."))
+    return proof.strip()
+
+
+def read_as(file: BinaryIO, name: str, format: str, status: str) -> list[Table]:
+    """The tables in an upload. Raises FileRefused."""
+    said = Subscriber.State(status) if status else None
+    return open_tables(file, name, FORMATS[ListImport.Format(format)], status=said)
+
+
+def approve(list_import: ListImport) -> None:
+    """Bring them in, says a person who has seen what the check found. Raises NotNow."""
+    with transaction.atomic():
+        locked = ListImport.objects.select_for_update().get(pk=list_import.pk)
+        if locked.state != State.CHECKED:
+            raise NotNow(_("Only an import that has been checked can be brought in."))
+        if not locked.file:
+            raise NotNow(_("The file has been removed. Upload it again."))
+        locked.state, locked.ended_at = State.APPROVED, None
+        locked.save(update_fields=["state", "ended_at"])
+
+
+def cancel(list_import: ListImport, *, now: datetime) -> None:
+    """Stops after the batch in hand; who has been brought in by then stays. Raises NotNow."""
+    with transaction.atomic():
+        locked = ListImport.objects.select_for_update().get(pk=list_import.pk)
+        if locked.has_ended:
+            raise NotNow(_("This import has ended already."))
+        end(locked, State.CANCELLED, now=now)
+
+
+def remove_files(list_import: ListImport) -> None:
+    """The uploaded list and the report. Raises NotNow while they are needed."""
+    with transaction.atomic():
+        locked = ListImport.objects.select_for_update().get(pk=list_import.pk)
+        if locked.is_under_way:
+            raise NotNow(_("The file is still needed: wait for the end, or cancel the import."))
+        for each in (locked.file, locked.report):
+            if each:
+                transaction.on_commit(partial(each.storage.delete, str(each)))
+        locked.file = locked.report = ""
+        locked.save(update_fields=["file", "report"])
+
+
+def take_up(*, now: datetime, goes_on: Callable[[], bool]) -> None:
+    """Goes on with what waits to be checked or brought in, until `goes_on` says no.
+
+    Called by the worker every few seconds. An import that breaks is marked as failed, with words, and leaves the others
+    their turn. Raises OperationalError and InterfaceError: the database is away.
+    """
+    for old in ListImport.objects.ended_before(now - KEPT).exclude(file="", report="")[:20]:
+        remove_files(old)
+    while goes_on() and (claimed := _claim(now)):
+        try:
+            is_at_the_end = _go_on(claimed, now=now, goes_on=goes_on)
+        except LostIt:
+            continue
+        except (DataError, IntegrityError) as error:
+            fail(claimed, error, now=now)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            fail(claimed, error, now=now)
+        else:
+            _leave(claimed, is_at_the_end, now=now)
+
+
+def _claim(now: datetime) -> ListImport | None:
+    """The next import that nobody is at, with a lease on it."""
+    with transaction.atomic():
+        found = ListImport.objects.to_go_on_with(now).select_for_update(skip_locked=True).first()
+        if found is None:
+            return None
+        found.lease_until = now + LEASE
+        if found.state in (State.WAITING, State.APPROVED):
+            _begin(found)
+        found.save()
+    return found
+
+
+def _begin(found: ListImport) -> None:
+    """From the first row, with a new report."""
+    found.state = State.CHECKING if found.state == State.WAITING else State.IMPORTING
+    found.counts, found.rows_done, found.bytes_done = {}, 0, 0
+    before, storage = str(found.report), found.report.storage
+    found.report.save(f"import-{found.pk}-{found.state}.csv", ContentFile(report.header()), save=False)
+    found.place = {"report": len(report.header())}
+    if before:
+        transaction.on_commit(partial(storage.delete, before))
+
+
+def _go_on(claimed: ListImport, *, now: datetime, goes_on: Callable[[], bool]) -> bool:
+    if not claimed.file:
+        raise FileRefused(STOPPED)
+    with Path(claimed.file.path).open("rb") as upload, Path(claimed.report.path).open("r+b") as written:
+        tables = read_as(upload, claimed.name, claimed.format, claimed.status)
+        total = sum(table.part.size for table in tables)
+        ListImport.objects.filter(pk=claimed.pk).update(bytes_total=total)
+        writes = claimed.state == State.IMPORTING
+        return go_through(claimed, tables, writes=writes, to=written, clock=lambda: now, goes_on=goes_on)
+
+
+def _leave(claimed: ListImport, is_at_the_end: bool, *, now: datetime) -> None:
+    """For the next turn, or as done."""
+    with transaction.atomic():
+        locked = ListImport.objects.select_for_update().get(pk=claimed.pk)
+        if (locked.state, locked.place) != (claimed.state, claimed.place):
+            return
+        if not is_at_the_end:
+            locked.lease_until = None
+            locked.save(update_fields=["lease_until"])
+            return
+        locked.bytes_done = locked.bytes_total
+        end(locked, State.DONE if locked.state == State.IMPORTING else State.CHECKED, now=now)
+
+
+def fail(claimed: ListImport, error: BaseException, *, now: datetime) -> None:
+    """Marks it as failed, with words; one that somebody has cancelled meanwhile stays so."""
+    if not isinstance(error, FileRefused):
+        # Its text may hold what stands in the file.
+        log.error("Import %s failed: %s.", claimed.pk, type(error).__name__)
+    with transaction.atomic():
+        locked = ListImport.objects.select_for_update().get(pk=claimed.pk)
+        if locked.state == claimed.state:
+            locked.error = why(error, locked)
+            end(locked, State.FAILED, now=now)
+
+
+def why(error: BaseException, list_import: ListImport) -> str:
+    """What went wrong, and how far the import had come, in words for staff."""
+    if isinstance(error, FileRefused):
+        words = str(error)
+    elif isinstance(error, FileNotFoundError):
+        words = _("The file is gone from the server. Upload it again.")
+    elif isinstance(error, OSError):
+        words = _("The server could not read or write a file: %(why)s.") % {"why": error.strerror or error}
+    elif isinstance(error, (KeyboardInterrupt, SystemExit)):
+        words = str(STOPPED)
+    elif isinstance(error, DAMAGED):
+        words = _("The zip file is damaged. Export and upload it again.")
+    else:
+        words = _("Something unexpected is in this file, or went wrong here; the log of the server names it.")
+    if list_import.rows_done and list_import.state == State.IMPORTING:
+        told = {"rows": list_import.rows_done}
+        words += " " + _("The first %(rows)d rows are done, the others are not. Nobody is brought in twice.") % told
+    return words
+
+
+def end(locked: ListImport, state: ListImport.State, *, now: datetime) -> None:
+    """In this state, and without what only an import under way needs."""
+    locked.state, locked.ended_at, locked.lease_until = state, now, None
+    locked.save()
+    SeenAddress.objects.filter(list_import=locked).delete()

@@ -1,0 +1,300 @@
+"""An import goes on by itself: stopped, killed or cancelled in the middle, it ends as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.core.files.storage import storages
+from django.db import connection
+
+from newsletter.models import Consent, ListImport, SeenAddress, Subscriber
+from newsletter.services import importing
+from newsletter.services.importing import batches, running
+from tests.clinic.test_worker import ROOT, database_url, until
+from tests.factories import NOON, make_subscriber, make_topic
+from tests.newsletter.lists import (
+    PROOF,
+    bring_in,
+    everything,
+    outcomes,
+    people,
+    report_of,
+    table,
+    upload,
+    wipe,
+    work,
+    zipped,
+)
+
+ROWS = 1700
+MANY = table(
+    *(
+        f'p{number}@example.com,"Zoë\nMüller {number}",{"confirmed" if number % 7 else "unsubscribed"}'
+        for number in range(ROWS)
+    ),
+    "p3@example.com,Again,confirmed",
+    "p5@example.com,Leaves,unsubscribed",
+)
+
+
+def times(most):
+    """Says `most` times that it goes on."""
+    asked = count(1)
+    return lambda: next(asked) <= most
+
+
+def brought_in():
+    """All that an import leaves behind, without numbers and times of rows."""
+    return {
+        "people": people(),
+        "states": sorted(Subscriber.objects.values_list("email", "state", "confirmed_at", "left_at")),
+        "consents": sorted(Consent.objects.values_list("subscriber__email", "kind", "words")),
+        "suppressions": sorted((line["email"], line["reason"]) for line in everything()["suppressions"]),
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(MANY, "a.csv"), (MANY.decode().encode("utf-16"), "a.csv"), (zipped(subscribers=MANY), "a.zip")],
+)
+def test_in_as_many_turns_as_it_takes(content, name):
+    whole = bring_in(content, name=name)
+    expected, rows, before = brought_in(), outcomes(whole), whole.counts
+    wipe()
+
+    made, turns = upload(content, name=name), 0
+    while made.state != "done":
+        work(made, goes_on=times(2))
+        turns += 1
+        assert turns < 20
+        if made.state == "checked":
+            assert not Subscriber.objects.exists()
+            importing.approve(made)
+
+    assert turns >= 8
+    assert brought_in() == expected
+    assert outcomes(made) == rows
+    assert made.counts == before
+    assert made.rows_done == ROWS + 2
+
+
+@pytest.mark.django_db
+def test_a_batch_that_breaks_in_the_middle_leaves_nothing_of_itself(monkeypatch):
+    """As a killed worker does: what it had written of the report is written again."""
+    whole = bring_in(MANY)
+    expected, rows = brought_in(), report_of(whole)
+    wipe()
+    made = work(upload(MANY))
+    importing.approve(made)
+    save, turn = ListImport.save, count(1)
+
+    def break_down(self, *args, **kwargs):
+        if "place" in (kwargs.get("update_fields") or ()) and next(turn) == 2:
+            raise KeyboardInterrupt
+        return save(self, *args, **kwargs)
+
+    monkeypatch.setattr(ListImport, "save", break_down)
+    with pytest.raises(KeyboardInterrupt):
+        work(made)
+    made.refresh_from_db()
+    assert (made.state, made.rows_done) == ("importing", batches.MOST)
+    assert Subscriber.objects.count() == batches.MOST
+
+    # Nobody takes it up before the lease of the killed one has ended.
+    assert work(made).rows_done == batches.MOST
+    work(made, now=NOON + timedelta(minutes=3))
+
+    assert made.state == "done"
+    assert [row[2] for row in report_of(made)] == [row[2] for row in rows]
+    assert brought_in()["people"] == expected["people"]
+    assert Consent.objects.count() == len(expected["consents"])
+
+
+@pytest.mark.django_db
+def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
+    """Both read the same place; the second finds that it has moved, and does nothing."""
+    made = work(upload(MANY))
+    importing.approve(made)
+    first = running._claim(NOON)
+    second = ListImport.objects.get(pk=first.pk)
+    running._go_on(first, now=NOON, goes_on=times(1))
+    before = brought_in()
+    with pytest.raises(running.LostIt):
+        running._go_on(second, now=NOON, goes_on=times(1))
+    assert brought_in() == before
+    assert Subscriber.objects.count() == batches.MOST
+
+
+@pytest.mark.django_db
+def test_cancelled_under_way_what_is_done_stays_and_nothing_more_comes():
+    made = work(upload(MANY))
+    importing.approve(made)
+    work(made, goes_on=times(2))
+    importing.cancel(made, now=NOON)
+    work(made)
+    assert (made.state, made.rows_done, Subscriber.objects.count()) == ("cancelled", batches.MOST, batches.MOST)
+    assert not SeenAddress.objects.exists()
+    for step in (importing.approve, lambda made: importing.cancel(made, now=NOON)):
+        with pytest.raises(importing.NotNow):
+            step(made)
+
+
+@pytest.mark.django_db
+def test_nothing_is_brought_in_before_a_person_says_so():
+    made = upload(table("a@example.com,A,confirmed"))
+    with pytest.raises(importing.NotNow):
+        importing.approve(made)
+    for _turn in range(3):
+        work(made)
+    assert (made.state, Subscriber.objects.count()) == ("checked", 0)
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_damaged_further_on_keeps_what_came_before(monkeypatch):
+    content = zipped(subscribers=MANY)
+    made = work(upload(content, name="a.zip"))
+    importing.approve(made)
+    work(made, goes_on=times(2))
+    path = made.file.path
+    broken = bytearray(content)
+    broken[4000:4100] = b"\xff" * 100
+    with open(path, "wb") as file:
+        file.write(broken)
+    work(made)
+    assert made.state == "failed"
+    assert "damaged" in made.error
+    assert f"The first {made.rows_done} rows are done" in made.error
+    assert Subscriber.objects.count() >= batches.MOST
+
+
+@pytest.mark.django_db
+def test_a_broken_import_leaves_the_next_its_turn_and_the_log_names_no_address(caplog, monkeypatch):
+    first, second = upload(table("a@example.com,A,confirmed")), upload(table("b@example.com,B,confirmed"))
+    storages["private"].delete(str(first.file))
+    work(second)
+    first.refresh_from_db()
+    assert (first.state, first.error) == ("failed", "The file is gone from the server. Upload it again.")
+    assert second.state == "checked"
+    assert "example.com" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_files_are_removed_a_while_after_the_end_or_at_once_by_hand():
+    made, other = bring_in(table("a@example.com,A,confirmed")), work(upload(table("b@example.com,B,confirmed")))
+    paths = [made.file.path, made.report.path, other.file.path, other.report.path]
+    assert [os.path.exists(path) for path in paths] == [True] * 4
+    work(now=NOON + timedelta(days=29))
+    assert [os.path.exists(path) for path in paths] == [True] * 4
+
+    importing.remove_files(made)
+    assert [os.path.exists(path) for path in paths] in ([False, False, True, True], [True] * 4)
+    work(other, now=NOON + timedelta(days=31))
+    made.refresh_from_db()
+    assert (made.file, made.report, other.file, other.report) == ("", "", "", "")
+    with pytest.raises(importing.NotNow):
+        importing.approve(other)
+    waiting = upload(table("c@example.com,C,confirmed"))
+    with pytest.raises(importing.NotNow):
+        importing.remove_files(waiting)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_signs_up_at_the_same_moment_keeps_their_own_row(monkeypatch):
+    made = work(upload(table("ada@example.com,Import,confirmed", "bea@example.com,Import,confirmed")))
+    importing.approve(made)
+    write, turn = importing.passes.write, count(1)
+
+    def while_somebody_signs_up(*args, **kwargs):
+        if next(turn) == 1:
+            thread = threading.Thread(target=sign_up)
+            thread.start()
+            thread.join()
+        return write(*args, **kwargs)
+
+    def sign_up():
+        make_subscriber(email="Ada@example.com", name="Ada", state="pending")
+        connection.close()
+
+    monkeypatch.setattr("newsletter.services.importing.passes.write", while_somebody_signs_up)
+    work(made)
+    assert people() == [("Ada@example.com", "Ada", "pending"), ("bea@example.com", "Import", "confirmed")]
+    assert outcomes(made) == [(2, "already there"), (3, "brought in")]
+
+
+def environment():
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url(),
+        "SECRET_KEY": "0123456789" * 6,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "BASE_URL": "http://127.0.0.1:8000",
+        "EMAIL_URL": "smtp://127.0.0.1:1",
+        "DEFAULT_FROM_EMAIL": "desk@elmstreet.example",
+        "VAR_FOLDER": os.environ["VAR_FOLDER"],
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
+    make_topic(slug="offers")
+    path = tmp_path / "list.csv"
+    path.write_bytes(table(*(f"p{number}@example.com,P,confirmed" for number in range(20_000))))
+    command = [sys.executable, "manage.py", "import_subscribers", str(path), "--format", "neutral", "--proof", PROOF]
+    command += ["--topics", "offers"]
+
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        until(lambda: Subscriber.objects.exists() or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+    killed_at = Subscriber.objects.count()
+    assert 0 < killed_at < 20_000
+    assert killed_at % batches.MOST == 0
+    # The evidence and the topics of each are there too.
+    assert Consent.objects.count() == killed_at == Subscriber.topics.through.objects.count()
+
+    again = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+    assert (again.returncode, again.stdout.split()) == (
+        0,
+        ["Done:", str(20_000 - killed_at), "brought", "in", str(killed_at), "already", "there"],
+    )
+    assert Subscriber.objects.count() == Consent.objects.count() == Subscriber.topics.through.objects.count() == 20_000
+    # The killed one does not go on for ever: the worker says so, once its lease has ended.
+    first = ListImport.objects.order_by("pk").first()
+    assert first.state == "importing"
+    work(first, now=first.lease_until + timedelta(seconds=1))
+    assert (first.state, first.error) == (
+        "failed",
+        "The command was stopped. Start it again. "
+        f"The first {killed_at} rows are done, the others are not. Nobody is brought in twice.",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_in_the_middle_of_an_upload(tmp_path):
+    made = work(upload(table(*(f"p{number}@example.com,P,confirmed" for number in range(20_000)))))
+    importing.approve(made)
+    go = "import django; django.setup(); from django.utils import timezone; from newsletter.services import importing; "
+    go += "importing.take_up(now=timezone.now(), goes_on=lambda: True)"
+    settings = {**environment(), "DJANGO_SETTINGS_MODULE": "clinic.settings"}
+    with subprocess.Popen([sys.executable, "-c", go], cwd=ROOT, env=settings) as process:
+        until(lambda: Subscriber.objects.exists() or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+    time.sleep(0.1)
+    made.refresh_from_db()
+    assert (made.state, made.rows_done) == ("importing", Subscriber.objects.count())
+    assert 0 < made.rows_done < 20_000
+
+    work(made, now=made.lease_until + timedelta(seconds=1))
+
+    assert (made.state, made.counts) == ("done", {"brought_in": 20_000, "remarks": 0})
+    assert Subscriber.objects.count() == Consent.objects.count() == 20_000
+    assert [row[0] for row in report_of(made)] == list(range(2, 20_002))

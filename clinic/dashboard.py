@@ -1,8 +1,9 @@
 """The dashboard's panels. Each app registers its own, so that the page need not know any of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import Promise
@@ -22,12 +23,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
+    """A heading with rows. What rows cannot say, a table or a drawing, is a `template` that gets `context` as `shown`
+    and stands over the whole width."""
+
     title: str | Promise
     rows: Sequence[Row] = ()
     total: int | None = None
     url: str = ""
     empty: str | Promise = ""
     notes: Sequence[str] = field(default_factory=list)
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 PanelMaker = Callable[[datetime], Panel | None]

@@ -1,3 +1,23 @@
-from newsletter.admin import subscriber
+from newsletter.admin import (
+    campaign,
+    delivery,
+    list_import,
+    panels,
+    panels_sending,
+    rules,
+    subscriber,
+    suppression,
+    topic,
+)
 
-__all__ = ["subscriber"]
+__all__ = [
+    "campaign",
+    "delivery",
+    "list_import",
+    "panels",
+    "panels_sending",
+    "rules",
+    "subscriber",
+    "suppression",
+    "topic",
+]

@@ -2,29 +2,61 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from clinic.dashboard import Panel, Row, panel
 from clinic.models import User
-from newsletter.models import Consent, Subscriber
+from newsletter.models import Consent, Subscriber, Suppression, Topic
 from newsletter.services import signing_up
 
 WEEK = timedelta(days=7)
+
+
+# What a person reads is at the desk a question of who may bring somebody back.
+FORBIDDEN = {
+    Suppression.Reason.COMPLAINED: _("None: has reported a letter as unwanted. Nobody can lift this."),
+    Suppression.Reason.BOUNCED: _("None: letters to this address came back for good. Nobody can lift this."),
+    Suppression.Reason.UNSUBSCRIBED: _("None: has left. Only the person can come back, by signing up again."),
+    "": _("Nothing forbids them."),
+}
+MOST_SENT = 25
+
+
+class TopicFilter(admin.SimpleListFilter):
+    title = _("topic")
+    parameter_name = "topic"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*Topic.objects.values_list("slug", "name"), ("-", _("None chosen: everything"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> QuerySet[Subscriber]:
+        if self.value() is None:
+            return queryset
+        choices = Subscriber.topics.through.objects.filter(subscriber=OuterRef("pk"))
+        if self.value() == "-":
+            return queryset.filter(~Exists(choices))
+        return queryset.filter(Exists(choices.filter(topic__slug=self.value())))
 
 
 class ConsentInline(admin.TabularInline):
     """The evidence, to be read only."""
 
     model = Consent
-    fields = readonly_fields = ("at", "kind", "words", "version", "page", "network_address", "by")
+    fields = readonly_fields = ("at", "kind", "words", "version", "topics_named", "page", "network_address", "by")
     extra = 0
     can_delete = False
+
+    @admin.display(description=_("topics"))
+    def topics_named(self, line: Consent) -> str:
+        return ", ".join(line.topics)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Consent]:
         return super().get_queryset(request).select_related("by")
@@ -44,14 +76,36 @@ class SubscriberAdmin(admin.ModelAdmin):
     """Who is on the list, and the proof. Nobody is put on it by hand, and no address is changed."""
 
     list_display = ["email", "name", "state", "created_at", "confirmed_at", "left_at"]
-    list_filter = ["state", "created_at", "confirmed_at"]
+    list_filter = ["state", TopicFilter, "created_at", "confirmed_at"]
     search_fields = ["email", "name"]
     search_help_text = _("Part of an address or a name.")
     list_per_page = 50
     show_full_result_count = False
-    fields = ["email", "name", "state", "language", "created_at", "confirmed_at", "left_at"]
+    fieldsets = [
+        (None, {"fields": ["email", "name", "state", "what_forbids_it", "chosen_topics", "language"]}),
+        (_("When"), {"fields": ["created_at", "confirmed_at", "left_at"]}),
+        (_("What was sent to this person"), {"fields": ["what_was_sent"]}),
+    ]
     inlines = [ConsentInline]
     actions = ["take_off"]
+
+    @admin.display(description=_("newsletters"))
+    def what_forbids_it(self, subscriber: Subscriber) -> str:
+        """In words, because the state alone does not say who may change it."""
+        said = set(Suppression.objects.of(subscriber.email).in_force().values_list("reason", flat=True))
+        return str(next(words for reason, words in FORBIDDEN.items() if reason in said or not reason))
+
+    @admin.display(description=_("topics"))
+    def chosen_topics(self, subscriber: Subscriber) -> str:
+        names = ", ".join(topic.name for topic in subscriber.topics.all())
+        return names or str(_("None chosen: everything."))
+
+    @admin.display(description=_("the newest"))
+    def what_was_sent(self, subscriber: Subscriber) -> SafeString:
+        found = subscriber.deliveries.select_related("campaign").defer("campaign__content", "campaign__introduction")
+        deliveries = list(found.order_by("-pk")[: MOST_SENT + 1])
+        context = {"deliveries": deliveries[:MOST_SENT], "is_cut_off": len(deliveries) > MOST_SENT}
+        return render_to_string("admin/newsletter/subscriber/sent.html", context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

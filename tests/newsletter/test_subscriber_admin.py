@@ -157,11 +157,11 @@ def test_the_list_asks_the_same_few_questions_however_long_it_is(client, desk, m
     for number in range(3):
         Subscriber.objects.create(email=f"a{number}@example.com", created_at=now)
     desk.get(LIST)  # Django remembers the content types from here on.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         desk.get(LIST)
     for number in range(60):
         Subscriber.objects.create(email=f"b{number}@example.com", created_at=now)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert desk.get(LIST).content.decode().count("@example.com") == 50
 
 
@@ -171,7 +171,7 @@ def test_the_evidence_of_one_person_is_read_in_few_questions(client, desk, marke
     desk.force_login(marketing)
     pk = Subscriber.objects.get().pk
     desk.get(f"{LIST}{pk}/change/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(10):
         desk.get(f"{LIST}{pk}/change/")
 
 

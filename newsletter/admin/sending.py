@@ -1,0 +1,197 @@
+"""One campaign on its way: checked, scheduled, started, watched, paused and cancelled."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from clinic.models import User
+from newsletter.admin import sending_page
+from newsletter.forms.schedule import RateForm, ScheduleForm
+from newsletter.models import Campaign
+from newsletter.services import campaigns, checklist
+from newsletter.services.rate import set_rate
+from newsletter.templatetags.newsletter_clock import moment
+
+State = Campaign.State
+
+
+def sending_urls(site: AdminSite) -> list[URLPattern]:
+    """For the `get_urls` of the campaigns' admin."""
+    pages: list[tuple[str, str, Callable[..., HttpResponseBase]]] = [
+        ("sending/", "sending", site.admin_view(sending)),
+        ("sending/checks/", "checks", _signed_in_or_back(site.admin_view(checks))),
+        ("sending/progress/", "progress", _signed_in_or_back(site.admin_view(progress))),
+        ("schedule/", "schedule", site.admin_view(schedule)),
+        ("unschedule/", "unschedule", site.admin_view(unschedule)),
+        ("start/", "start", site.admin_view(start)),
+        ("pause/", "pause", site.admin_view(pause)),
+        ("resume/", "resume", site.admin_view(resume)),
+        ("cancel/", "cancel", site.admin_view(cancel)),
+        ("rate/", "rate", site.admin_view(rate)),
+    ]
+    return [path(f"<int:pk>/{address}", view, name=f"newsletter_campaign_{name}") for address, name, view in pages]
+
+
+@require_GET
+def sending(request: HttpRequest, pk: int) -> HttpResponse:
+    """`?checks=all` looks at links and the domain as well, for a browser without scripts."""
+    campaign = _campaign(request, pk)
+    return _page(request, campaign, now=timezone.now(), all_checks="checks" in request.GET)
+
+
+@require_GET
+def checks(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that waits for the network."""
+    campaign = _campaign(request, pk)
+    found = checklist.slow(campaign, now=timezone.now())
+    return TemplateResponse(request, "admin/newsletter/campaign/sending_checks.html", {"checks": found})
+
+
+@require_GET
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that is asked for again and again. Once the state is another, all of the page is."""
+    campaign, now = _campaign(request, pk), timezone.now()
+    if campaign.state != request.GET.get("state"):
+        return HttpResponseClientRedirect(_address(pk))
+    context = sending_page.progress_context(campaign, now=now)
+    return TemplateResponse(request, "admin/newsletter/campaign/sending_progress.html", context)
+
+
+@require_POST
+def schedule(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign, now = _campaign(request, pk), timezone.now()
+    form = ScheduleForm(request.POST, zone=sending_page.zone(), now=now)
+    if not form.is_valid():
+        return _page(request, campaign, now=now, form=form)
+    at = form.cleaned_data["instant"]
+    done = _("It will be sent on %(when)s.") % {"when": moment(at)}
+    return _step(request, campaign, campaigns.schedule, done, now=now, goals=(), at=at)
+
+
+@require_POST
+def unschedule(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    return _step(request, campaign, campaigns.unschedule, _("It is a draft again."), goals=(State.DRAFT,))
+
+
+@require_POST
+def start(request: HttpRequest, pk: int) -> HttpResponse:
+    """`seen` is what the second look showed: what was changed since is looked at again first."""
+    campaign, now = _campaign(request, pk), timezone.now()
+    if campaign.scheduled_at and campaign.scheduled_at <= now and campaign.state == State.SCHEDULED:
+        messages.info(request, _("It is starting already."))
+        return _back(pk)
+    if campaign.is_open and request.POST.get("seen", "") != sending_page.seen(campaign):
+        messages.error(request, _("The campaign was changed since you looked. Nothing was sent: please look again."))
+        return _back(pk)
+    goals = (State.SCHEDULED, State.SENDING, State.SENT)
+    return _step(request, campaign, campaigns.start, _("It starts within a few seconds."), goals=goals, now=now)
+
+
+@require_POST
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    done = _("Paused. Letters that were under way at this moment still arrive.")
+    return _step(request, _campaign(request, pk), campaigns.pause, done, goals=(State.PAUSED,))
+
+
+@require_POST
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    return _step(request, _campaign(request, pk), campaigns.resume, _("It goes on."), goals=(State.SENDING, State.SENT))
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    done = _("Cancelled. Nobody gets it any more.")
+    return _step(request, _campaign(request, pk), campaigns.cancel, done, goals=(State.CANCELLED,))
+
+
+@require_POST
+def rate(request: HttpRequest, pk: int) -> HttpResponse:
+    campaign, now = _campaign(request, pk), timezone.now()
+    form = RateForm(request.POST)
+    if not form.is_valid():
+        return _page(request, campaign, now=now, rate_form=form)
+    per_minute = form.cleaned_data["rate_per_minute"]
+    return _step(request, campaign, set_rate, _("The rate is changed."), goals=(), per_minute=per_minute)
+
+
+def _step(
+    request: HttpRequest,
+    campaign: Campaign,
+    act: Callable[..., None],
+    done: str,
+    *,
+    goals: tuple[str, ...],
+    now: datetime | None = None,
+    **also: Any,
+) -> HttpResponse:
+    """Where somebody else, or a first click, has reached one of `goals` before, that is no mistake of theirs."""
+    try:
+        act(campaign, by=cast(User, request.user), now=now or timezone.now(), **also)
+    except campaigns.NotNow as reason:
+        campaign.refresh_from_db(fields=["state"])
+        level = messages.INFO if campaign.state in goals else messages.ERROR
+        messages.add_message(request, level, str(reason))
+    else:
+        messages.success(request, done)
+    return _back(campaign.pk)
+
+
+def _page(
+    request: HttpRequest,
+    campaign: Campaign,
+    *,
+    now: datetime,
+    form: ScheduleForm | None = None,
+    rate_form: RateForm | None = None,
+    all_checks: bool = False,
+) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Check and send") if campaign.is_open else _("Sending"),
+        "subtitle": campaign.subject,
+        "opts": Campaign._meta,
+        **sending_page.context(campaign, now=now, form=form, rate_form=rate_form, all_checks=all_checks),
+    }
+    status = 422 if form or rate_form else 200
+    return TemplateResponse(request, "admin/newsletter/campaign/sending.html", context, status=status)
+
+
+def _campaign(request: HttpRequest, pk: int) -> Campaign:
+    if not request.user.has_perm("newsletter.send_campaign"):
+        raise PermissionDenied
+    return get_object_or_404(Campaign.objects.defer("content"), pk=pk)
+
+
+def _address(pk: int) -> str:
+    return reverse("admin:newsletter_campaign_sending", args=[pk])
+
+
+def _back(pk: int) -> HttpResponse:
+    response = redirect(_address(pk))
+    response.status_code = 303
+    return response
+
+
+def _signed_in_or_back(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A part of a page is not answered with the whole page to sign in."""
+
+    def part(request: HttpRequest, pk: int) -> HttpResponseBase:
+        if not request.user.is_authenticated and request.headers.get("HX-Request"):
+            return HttpResponseClientRedirect(_address(pk))
+        return view(request, pk)
+
+    return part

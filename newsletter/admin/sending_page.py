@@ -1,0 +1,138 @@
+"""What the page of one campaign's sending shows, in words for staff."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import timezone
+
+from newsletter.forms.schedule import RateForm, ScheduleForm
+from newsletter.models import Campaign, Delivery, MailingRules
+from newsletter.services import checklist
+from newsletter.services.checklist import Verdict
+from newsletter.services.progress import progress
+
+State = Campaign.State
+# A worker starts what is due within seconds; when it has not, something is wrong with it.
+STARTS_WITHIN = timedelta(minutes=2)
+COUNTED_QUICKLY = 100_000  # letters
+# In the order of a letter's life; those that staff should look at have a place where they can do something.
+SHOWN = (
+    Delivery.State.ACCEPTED,
+    Delivery.State.KEPT,
+    Delivery.State.QUEUED,
+    Delivery.State.SENDING,
+    Delivery.State.RETRY,
+    Delivery.State.FAILED,
+    Delivery.State.UNCERTAIN,
+    Delivery.State.SKIPPED,
+)
+TO_LOOK_AT = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
+
+
+@dataclass(frozen=True)
+class Line:
+    """How many letters are in one state, and where they are listed."""
+
+    state: str
+    label: str
+    count: int
+    url: str
+    is_urgent: bool
+
+
+def context(
+    campaign: Campaign, *, now: datetime, form: ScheduleForm | None, rate_form: RateForm | None, all_checks: bool
+) -> dict[str, Any]:
+    here, rules = zone(), MailingRules.current()
+    shown: dict[str, Any] = {
+        "campaign": campaign,
+        "zone": here.key,
+        "place": here.key.rpartition("/")[2].replace("_", " "),
+        "rate_form": rate_form or RateForm({"rate_per_minute": campaign.rate_per_minute}),
+        "usual_rate": rules.rate_per_minute,
+        "steps": campaign.steps.select_related("by"),
+        "is_under_way": campaign.state in (State.SENDING, State.PAUSED),
+        "has_started": campaign.started_at is not None,
+    }
+    if campaign.is_open:
+        return shown | _before(campaign, now=now, here=here, form=form, all_checks=all_checks)
+    return shown | progress_context(campaign, now=now)
+
+
+def _before(
+    campaign: Campaign, *, now: datetime, here: ZoneInfo, form: ScheduleForm | None, all_checks: bool
+) -> dict[str, Any]:
+    topics = list(campaign.topics.all())
+    quick = checklist.quick(campaign, now=now)
+    is_due = campaign.scheduled_at is not None and campaign.scheduled_at <= now
+    local = timezone.localtime(campaign.scheduled_at, here) if campaign.scheduled_at and not is_due else None
+    opened = {"on": local.date(), "at": local.time()} if local else None
+    return {
+        "topics": topics,
+        "audience": campaign.audience(topics).count(),
+        "quick": quick,
+        "obstacles": [check for check in quick if check.verdict == Verdict.STOP],
+        "slow": checklist.slow(campaign, now=now) if all_checks else None,
+        "form": form or ScheduleForm(zone=here, now=now, initial=opened),
+        "seen": seen(campaign),
+        "poll_seconds": (3 if is_due else 15) if campaign.state == State.SCHEDULED else None,
+        **_standing(campaign, now=now),
+    }
+
+
+def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    """Of one that waits for its time: whether that has come, and whether it should have begun long ago."""
+    at = campaign.scheduled_at if campaign.state == State.SCHEDULED else None
+    return {"is_starting": at is not None and at <= now, "is_late": at is not None and now - at > STARTS_WITHIN}
+
+
+def progress_context(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    """For the part of the page that is asked for again and again."""
+    if campaign.is_open:
+        return {"campaign": campaign, "poll_seconds": 3, **_standing(campaign, now=now)}
+    found = progress(campaign, now=now)
+    return {
+        "campaign": campaign,
+        "progress": found,
+        "lines": [
+            Line(
+                state=state.value,
+                label=str(state.label),
+                count=found.counts[state],
+                url=reverse("admin:newsletter_delivery_uncertain") + f"?campaign={campaign.pk}"
+                if state == Delivery.State.UNCERTAIN
+                else listed(campaign, state),
+                is_urgent=state in TO_LOOK_AT,
+            )
+            for state in SHOWN
+            if found.counts.get(state)
+        ],
+        "poll_seconds": _pause_between_looks(campaign),
+    }
+
+
+def _pause_between_looks(campaign: Campaign) -> int | None:
+    """In seconds; None once nothing changes any more. To count a million letters takes the database half a second."""
+    if campaign.state == State.SENDING:
+        return 3 if (campaign.recipients or 0) <= COUNTED_QUICKLY else 15
+    return 15 if campaign.state == State.PAUSED else None
+
+
+def listed(campaign: Campaign, state: str) -> str:
+    """The address of the list of its letters in this state."""
+    wanted = urlencode({"campaign": campaign.pk, "state__exact": state})
+    return f"{reverse('admin:newsletter_delivery_changelist')}?{wanted}"
+
+
+def seen(campaign: Campaign) -> str:
+    """Which version of the campaign a second look showed."""
+    return campaign.changed_at.isoformat()
+
+
+def zone() -> ZoneInfo:
+    """The practice's: every page of the desk is made on its clock."""
+    return timezone.get_current_timezone()

@@ -1,0 +1,34 @@
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.models import Campaign, Subscriber, Topic
+
+
+@admin.register(Topic)
+class TopicAdmin(admin.ModelAdmin):
+    """What people may choose. One that somebody has chosen is taken out of the offer, never deleted."""
+
+    list_display = ["name", "description", "position", "is_offered", "chosen_by"]
+    list_display_links = ["name"]
+    fields = ["name", "slug", "description", "position", "is_offered"]
+    prepopulated_fields = {"slug": ["name"]}
+    show_full_result_count = False
+    # Deleted one by one, so that each is asked about.
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
+        reading = Q(subscribers__state=Subscriber.State.CONFIRMED)
+        return super().get_queryset(request).annotate(chosen_by=Count("subscribers", filter=reading))
+
+    @admin.display(description=_("chosen by so many on the list"))
+    def chosen_by(self, topic: Topic) -> int:
+        return int(topic.chosen_by)  # type: ignore[attr-defined] # counted above
+
+    def has_delete_permission(self, request: HttpRequest, obj: Topic | None = None) -> bool:
+        """Not while it is anybody's choice: with their last topic gone they would get everything, and so would the
+        whole list a campaign that was for this topic."""
+        if not super().has_delete_permission(request, obj):
+            return False
+        return obj is None or not (obj.subscribers.exists() or Campaign.objects.filter(topics=obj).exists())

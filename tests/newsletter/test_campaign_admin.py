@@ -1,0 +1,551 @@
+"""Marketing writes a campaign; nobody changes one that has started."""
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.contrib.admin import ModelAdmin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from articles.models import Article
+from newsletter.admin import block as block_admin
+from newsletter.admin.campaign import CampaignAdmin
+from newsletter.admin.campaign_list import for_list, progress, to_whom, when
+from newsletter.models import Block, Campaign, Suppression
+from newsletter.services import campaigns
+from tests import factories
+from tests.newsletter.mailings import put, started
+from tests.newsletter.writing import LIST, address, desk, errors_on, form, said
+
+pytestmark = pytest.mark.django_db
+
+TEXT = {"text": "<p>What is new.</p>"}
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def elm_street():
+    """Its clock is New York's."""
+    return factories.make_practice()
+
+
+@pytest.fixture
+def mary():
+    return factories.marketing()
+
+
+@pytest.fixture
+def client(mary):
+    return desk(mary)
+
+
+def written(campaign):
+    return list(campaign.blocks.values_list("position", "kind", "heading", "text", "link"))
+
+
+# Writing
+
+
+def test_a_campaign_is_written_in_one_go(client, mary):
+    topic = factories.make_topic()
+    picture, article, offer = factories.make_image(), factories.make_article(), factories.make_offer()
+    blocks = [
+        {"heading": "Hours", "text": "<p>Open on <strong>Mondays</strong>.</p>"},
+        {"kind": "picture", "picture": picture.pk, "link": "/team/"},
+        {"kind": "article", "article": article.pk},
+        {"kind": "offer", "offer": offer.pk},
+        {"kind": "button", "heading": "Book", "link": "/appointments/book/"},
+    ]
+    sent = form(*blocks, topics=[topic.pk], joined_from="2026-01-01")
+
+    answer = client.post(f"{LIST}add/", {**sent, "_preview": "1"})
+
+    campaign = Campaign.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, address(campaign, "preview"))
+    assert (campaign.subject, campaign.slug, campaign.state, campaign.created_by, campaign.is_public) == (
+        "Spring news",
+        "spring-news",
+        "draft",
+        mary,
+        True,
+    )
+    assert (list(campaign.topics.all()), campaign.joined_from) == ([topic], date(2026, 1, 1))
+    assert written(campaign) == [
+        (1, "text", "Hours", "<p>Open on <strong>Mondays</strong>.</p>", ""),
+        (2, "picture", "", "", "/team/"),
+        (3, "article", "", "", ""),
+        (4, "offer", "", "", ""),
+        (5, "button", "Book", "", "/appointments/book/"),
+    ]
+    assert [(one.picture, one.article, one.offer) for one in campaign.blocks.all()] == [
+        (None, None, None),
+        (picture, None, None),
+        (None, article, None),
+        (None, None, offer),
+        (None, None, None),
+    ]
+    assert client.get(address(campaign)).status_code == 200
+
+
+def test_blocks_are_numbered_by_their_positions(client):
+    campaign = factories.make_campaign(blocks=[{"text": "<p>one</p>"}, {"text": "<p>two</p>"}])
+    one, two = campaign.blocks.all()
+    blocks = [
+        {"id": one.pk, "text": "<p>one</p>", "position": 30},
+        {"id": two.pk, "text": "<p>two</p>", "position": 7},
+        {"text": "<p>three</p>", "position": ""},
+        {"text": "<p>four</p>", "position": 7},
+    ]
+    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug))
+    assert [line[:1] + line[3:4] for line in written(campaign)] == [
+        (1, "<p>two</p>"),
+        (2, "<p>four</p>"),
+        (3, "<p>one</p>"),
+        (4, "<p>three</p>"),
+    ]
+
+
+def test_a_block_is_taken_out(client):
+    campaign = factories.make_campaign(blocks=[{"text": "<p>one</p>"}, {"text": "<p>two</p>"}])
+    one, two = campaign.blocks.all()
+    blocks = [{"id": one.pk, **TEXT, "DELETE": "on"}, {"id": two.pk, "text": "<p>two</p>", "position": 2}]
+    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug))
+    assert written(campaign) == [(1, "text", "", "<p>two</p>", "")]
+
+
+def test_an_empty_block_is_none(client):
+    client.post(
+        f"{LIST}add/", form({**TEXT, "position": ""}, {"text": "", "position": 9}, {"text": "", "position": ""})
+    )
+    assert written(Campaign.objects.get()) == [(1, "text", "", "<p>What is new.</p>", "")]
+
+
+def test_a_block_keeps_what_its_kind_shows_alone(client):
+    """An article that stands in a text unseen would take the text along when it is deleted."""
+    article = factories.make_article()
+    block = {"heading": "Hours", **TEXT, "article": article.pk, "link": "no link", "picture": "999999"}
+    client.post(f"{LIST}add/", form(block))
+    kept = Block.objects.get()
+    assert (kept.heading, kept.text, kept.article, kept.link) == ("Hours", "<p>What is new.</p>", None, "")
+    article.delete()
+    assert Block.objects.get() == kept
+
+
+@pytest.mark.parametrize(
+    ("block", "errors"),
+    [
+        ({"heading": "Only a heading", "text": "<p></p>"}, {"text": ["Write the text of this block."]}),
+        ({"kind": "picture"}, {"picture": ["Choose a picture."]}),
+        ({"kind": "article", "text": "<p>Not shown</p>"}, {"article": ["Choose an article."]}),
+        ({"kind": "offer"}, {"offer": ["Choose an offer."]}),
+        ({"kind": "button", "link": "/offers/"}, {"heading": ["Write the words on the button."]}),
+        (
+            {"kind": "button", "heading": "Go", "link": "javascript:alert(1)"},
+            {
+                "link": [
+                    "Enter a whole address, like https://example.com/page, or the path of a page of this site, like "
+                    "/offers/."
+                ]
+            },
+        ),
+    ],
+)
+def test_what_a_block_lacks_is_said_and_nothing_is_saved(client, block, errors):
+    answer = client.post(f"{LIST}add/", form(TEXT, block))
+    assert errors_on(answer)[1] == [{}, errors]
+    assert not Campaign.objects.exists()
+    assert "Spring news" in answer.content.decode()
+
+
+def test_what_is_typed_does_no_harm(client):
+    nasty = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    client.post(
+        f"{LIST}add/",
+        form({"heading": nasty, "text": f"<p>Words</p>{nasty}"}, subject=nasty, introduction=f"<p>Hi{nasty}</p>"),
+    )
+    campaign = Campaign.objects.get()
+    assert (campaign.subject, campaign.introduction) == (nasty, "<p>Hi</p>")
+    for page in (LIST, address(campaign), address(campaign, "preview"), address(campaign, "preview/letter")):
+        html = client.get(page).content.decode()
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+
+
+# The address in the archive
+
+
+@pytest.mark.parametrize(
+    ("subject", "slug"), [("Spring  news ", "spring-news"), ("Feed", "feed-{code}"), ("春", "{code}")]
+)
+def test_the_address_follows_from_the_subject(client, subject, slug):
+    client.post(f"{LIST}add/", form(TEXT, subject=subject))
+    campaign = Campaign.objects.get()
+    assert campaign.slug == slug.format(code=campaign.code)
+    assert campaign.subject == " ".join(subject.split())
+
+
+def test_two_campaigns_of_one_subject_have_two_addresses(client):
+    client.post(f"{LIST}add/", form(TEXT))
+    client.post(f"{LIST}add/", form(TEXT))
+    second, first = Campaign.objects.all()
+    assert (first.slug, second.slug) == ("spring-news", f"spring-news-{second.code}")
+    # Saved again, it stays what it is.
+    client.post(address(first), form(TEXT, slug=""))
+    first.refresh_from_db()
+    assert first.slug == "spring-news"
+    # What a script has filled in from the subject, as it did for the first, gives way as well.
+    client.post(f"{LIST}add/", form(TEXT, slug="spring-news"))
+    third = Campaign.objects.first()
+    assert third.slug == f"spring-news-{third.code}"
+
+
+@pytest.mark.parametrize(
+    ("slug", "error"),
+    [
+        ("feed", "This address belongs to the feed of the archive. Choose another."),
+        ("taken", "Another campaign has this address. Change it, or leave it empty."),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused(client, slug, error):
+    factories.make_campaign(slug="taken")
+    answer = client.post(f"{LIST}add/", form(TEXT, slug=slug))
+    assert errors_on(answer)[0] == {"slug": [error]}
+    assert Campaign.objects.count() == 1
+
+
+# What can be chosen
+
+
+def test_offers_that_run_or_come_are_offered_and_one_that_was_chosen_stays(client):
+    now = timezone.now()
+    running = factories.make_offer(title="Running", ends_at=now + DAY)
+    coming = factories.make_offer(title="Coming", starts_at=now + DAY, ends_at=now + 3 * DAY)
+    ended = factories.make_offer(title="Ended", starts_at=now - 2 * DAY, ends_at=now - DAY)
+    factories.make_offer(title="Long over", starts_at=now - 2 * DAY, ends_at=now - DAY)
+    campaign = factories.make_campaign(blocks=[{"kind": "offer", "offer": ended}])
+
+    def offered(page):
+        (blocks,) = client.get(page).context["inline_admin_formsets"]
+        return [key for key, _label in blocks.formset.empty_form.fields["offer"].choices]
+
+    assert offered(f"{LIST}add/") == ["", running.pk, coming.pk]
+    assert offered(address(campaign)) == ["", ended.pk, running.pk, coming.pk]
+    answer = client.post(f"{LIST}add/", form({"kind": "offer", "offer": ended.pk}))
+    assert set(errors_on(answer)[1][0]) == {"offer"}
+    block = {"id": campaign.blocks.get().pk, "kind": "offer", "offer": ended.pk}
+    assert client.post(address(campaign), form(block, stored=1, slug=campaign.slug)).status_code == 302
+
+
+def test_articles_are_found_once_a_reader_can_open_them(client):
+    found = factories.make_article(title="Sunscreen in winter")
+    draft = factories.make_article(title="Sunscreen, a draft", status=Article.Status.DRAFT)
+    factories.make_article(title="Sunscreen tomorrow", published_at=timezone.now() + DAY)
+    asked = {"app_label": "newsletter", "model_name": "block", "field_name": "article", "term": "sunscreen"}
+    answer = client.get(f"{LIST}articles/", asked).json()
+    assert [line["id"] for line in answer["results"]] == [str(found.pk)]
+    refused = client.post(f"{LIST}add/", form({"kind": "article", "article": draft.pk}))
+    assert set(errors_on(refused)[1][0]) == {"article"}
+    # One that was taken off the site again does not stop its campaign from being written.
+    campaign = factories.make_campaign(blocks=[{"kind": "article", "article": draft}])
+    block = {"id": campaign.blocks.get().pk, "kind": "article", "article": draft.pk}
+    assert client.post(address(campaign), form(block, stored=1, slug=campaign.slug)).status_code == 302
+
+
+def test_more_blocks_than_a_letter_holds_are_refused(client):
+    answer = client.post(f"{LIST}add/", form(*[TEXT] * (block_admin.MOST_BLOCKS + 1)))
+    (blocks,) = answer.context["inline_admin_formsets"]
+    assert blocks.formset.non_form_errors() == ["A campaign has at most 50 blocks."]
+    assert not Campaign.objects.exists()
+
+
+# Who gets it
+
+
+def test_the_count_is_the_audience(client):
+    skin, hair = factories.make_topic(), factories.make_topic()
+    old = datetime(2025, 3, 2, tzinfo=UTC)
+    for number in range(4):
+        factories.make_subscriber(topics=[skin], confirmed_at=old if number else factories.NOON)
+    factories.make_subscriber(topics=[hair])
+    factories.make_subscriber()
+    factories.make_subscriber(state="pending")
+    factories.make_subscriber(topics=[skin], state="unsubscribed")
+    gone = factories.make_subscriber(topics=[skin])
+    Suppression.objects.add([gone.email], Suppression.Reason.COMPLAINED, now=factories.NOON)
+
+    def counted(**choices):
+        campaign = Campaign(**{name: value for name, value in choices.items() if name != "topics"})
+        reached = client.get(f"{LIST}audience/", choices).context["reached"]
+        topics = [topic for topic in (skin, hair) if topic.pk in choices.get("topics", [])]
+        assert campaign.audience(topics).count() == reached.people
+        return reached.people, reached.of
+
+    assert counted() == (6, 6)
+    assert counted(topics=[skin.pk]) == (5, 6)
+    assert counted(topics=[skin.pk, hair.pk]) == (6, 6)
+    assert counted(topics=[skin.pk], joined_from="2026-01-01") == (2, 6)
+    assert counted(joined_until="2025-12-31") == (3, 6)
+    assert counted(audience_language="en") == (6, 6)
+
+
+def test_the_days_of_an_audience_are_the_practices(client):
+    """Half past eleven in the evening of the first, in New York; in UTC it is the second."""
+    factories.make_subscriber(confirmed_at=datetime(2026, 3, 2, 4, 30, tzinfo=UTC))
+    assert client.get(f"{LIST}audience/", {"joined_until": "2026-03-01"}).context["reached"].people == 1
+    assert client.get(f"{LIST}audience/", {"joined_from": "2026-03-02"}).context["reached"].people == 0
+
+
+def test_the_count_is_one_statement_and_says_it_in_words(client):
+    topic = factories.make_topic()
+    factories.make_subscriber(topics=[topic])
+    factories.make_subscriber(topics=[factories.make_topic()])
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(f"{LIST}audience/", {"topics": [topic.pk]})
+    assert len([query for query in asked if '"newsletter_subscriber"' in query["sql"]]) == 1
+    assert "<b>1 person</b> of the 2 on the list." in page.content.decode()
+    page = client.get(f"{LIST}audience/", {"joined_from": "2026-03-02", "joined_until": "2026-03-01"})
+    assert "The last day of joining comes before the first." in page.content.decode()
+    page = client.get(f"{LIST}audience/", {"joined_from": "yesterday", "topics": ["99", "x"]})
+    assert page.status_code == 200
+    assert page.context["reached"] is None
+
+
+def test_the_count_stands_on_the_form_after_saving(client):
+    factories.make_subscriber()
+    factories.make_subscriber(state="pending")
+    campaign = factories.make_campaign()
+    assert "<b>1 person</b>: everybody on the list." in client.get(address(campaign)).content.decode()
+
+
+def test_somebody_signed_out_gets_no_page_to_sign_in_as_a_count(client):
+    client.logout()
+    assert client.get(f"{LIST}audience/", headers={"HX-Request": "true"}).status_code == 204
+    assert client.get(f"{LIST}audience/").status_code == 302
+
+
+def test_languages_are_asked_only_where_there_are_several(client, settings):
+    campaign = factories.make_campaign(language="es", audience_language="")
+    assert "audience_language" not in client.get(address(campaign)).context["adminform"].form.fields
+    settings.LANGUAGES = [("en", "English"), ("es", "Español")]
+    fields = client.get(address(campaign)).context["adminform"].form.fields
+    assert [fields[name].choices for name in ("language", "audience_language")] == [
+        [("en", "English"), ("es", "Español")],
+        [("", "any language"), ("en", "English"), ("es", "Español")],
+    ]
+    client.post(address(campaign), form(slug="x", language="es", audience_language="xx"))
+    client.post(address(campaign), form(slug="x", language="es", audience_language="es"))
+    campaign.refresh_from_db()
+    assert (campaign.slug, campaign.audience_language) == ("x", "es")
+
+
+# One that has started
+
+
+def test_a_campaign_that_has_started_is_read_and_never_changed(client):
+    campaign = started("queued", blocks=[TEXT])
+    before = list(Campaign.objects.values()), list(Block.objects.values())
+    page = client.get(address(campaign))
+    assert page.status_code == 200
+    assert 'name="subject"' not in page.content.decode()
+    assert page.context["inline_admin_formsets"] == []
+    answer = client.post(address(campaign), form({"text": "<p>Another</p>"}), follow=True)
+    assert said(answer) == [("error", "Nothing was changed: the campaign is being sent. Copy it to write another.")]
+    assert client.post(address(campaign, "delete"), {"post": "yes"}).status_code == 403
+    assert (list(Campaign.objects.values()), list(Block.objects.values())) == before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_one_that_is_due_while_it_is_being_saved_goes_as_saved(client, monkeypatch, is_locked):
+    """The worker waits for the writer's lock. Without it, the negative control, the save brings back the draft."""
+    now = timezone.now()
+    factories.make_subscriber()
+    campaign = factories.make_campaign(subject="Old", blocks=[TEXT])
+    campaigns.schedule(campaign, at=now, by=factories.manager(), now=now)
+    plain = CampaignAdmin.get_object if is_locked else ModelAdmin.get_object
+    workers = []
+
+    def work():
+        campaigns.begin_due(now=timezone.now())
+        connection.close()
+
+    def and_then_the_worker_comes(admin, request, object_id, from_field=None):
+        found = plain(admin, request, object_id, from_field)
+        workers.append(threading.Thread(target=work))
+        workers[0].start()
+        workers[0].join(0.1 if is_locked else 10)
+        return found
+
+    monkeypatch.setattr(CampaignAdmin, "get_object", and_then_the_worker_comes)
+    block = {"id": campaign.blocks.get().pk, **TEXT}
+    client.post(address(campaign), form(block, stored=1, subject="New", slug=campaign.slug))
+    workers[0].join(10)
+    campaign.refresh_from_db()
+    assert campaign.deliveries.count() == 1
+    if is_locked:
+        assert (campaign.state, campaign.subject, campaign.content["subject"]) == ("sending", "New", "New")
+    else:
+        assert (campaign.state, campaign.subject, campaign.content["subject"]) == ("scheduled", "New", "Old")
+
+
+def test_a_scheduled_one_can_be_changed_and_stays_scheduled_but_not_deleted(client):
+    factories.make_subscriber()
+    campaign = factories.make_campaign(blocks=[TEXT])
+    campaigns.schedule(campaign, at=timezone.now() + DAY, by=factories.manager(), now=timezone.now())
+    block = campaign.blocks.get()
+    sent = form({"id": block.pk, "text": "<p>Better</p>"}, stored=1, subject="Better", slug=campaign.slug)
+    assert client.post(address(campaign), sent).status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.subject, campaign.state, campaign.blocks.get().text) == ("Better", "scheduled", "<p>Better</p>")
+    assert client.post(address(campaign, "delete"), {"post": "yes"}).status_code == 403
+    assert client.post(LIST, {"action": "delete_selected", "_selected_action": [campaign.pk], "post": "yes"})
+    assert Campaign.objects.get() == campaign
+
+
+def test_a_draft_is_deleted(client):
+    campaign = factories.make_campaign(blocks=[TEXT])
+    assert client.post(address(campaign, "delete"), {"post": "yes"}).status_code == 302
+    assert not Campaign.objects.exists()
+
+
+# Copies
+
+
+def test_a_copy_says_the_same_and_has_sent_nothing(client, mary):
+    topic = factories.make_topic()
+    campaign = started(
+        "accepted", topics=[topic], slug="spring", blocks=[TEXT, {"kind": "button", "heading": "Go", "link": "/"}]
+    )
+    campaign.subject = "Spring"
+    campaign.save()
+    answer = client.post(address(campaign, "copy"), follow=True)
+    copy = Campaign.objects.exclude(pk=campaign.pk).get()
+    assert answer.redirect_chain == [(address(copy), 302)]
+    assert (copy.state, copy.created_by, copy.recipients, copy.content, copy.started_at) == (
+        "draft",
+        mary,
+        None,
+        None,
+        None,
+    )
+    assert (copy.subject, copy.preheader, copy.introduction) == ("Spring", campaign.preheader, campaign.introduction)
+    assert (copy.slug, copy.code == campaign.code) == (f"spring-{copy.code}", False)
+    assert list(copy.topics.all()) == [topic]
+    assert written(copy) == written(campaign)
+    assert len(written(campaign)) == 2
+    assert (copy.deliveries.count(), copy.steps.count()) == (0, 0)
+
+
+def test_several_are_copied_from_the_list(client):
+    chosen = [factories.make_campaign().pk for _number in range(2)]
+    answer = client.post(LIST, {"action": "copy", "_selected_action": chosen}, follow=True)
+    assert said(answer) == [("success", "2 new drafts.")]
+    assert Campaign.objects.count() == 4
+    chosen = [factories.make_campaign().pk for _number in range(11)]
+    answer = client.post(LIST, {"action": "copy", "_selected_action": chosen}, follow=True)
+    assert said(answer) == [("error", "Copy at most 10 at a time.")]
+    assert Campaign.objects.count() == 15
+
+
+# Others
+
+
+@pytest.mark.parametrize("who", ["front_desk", "editor"])
+def test_others_of_the_staff_do_not_see_campaigns(who):
+    campaign = factories.make_campaign(subject="A secret plan", blocks=[TEXT])
+    browser = desk(getattr(factories, who)())
+    before = list(Campaign.objects.values()), list(Block.objects.values())
+    for noun in ("change", "history", "delete", "preview", "preview/letter", "audience", "report", "sending"):
+        answer = browser.get(address(campaign, noun))
+        assert (noun, answer.status_code) == (noun, 403)
+        assert b"A secret plan" not in answer.content
+    for page in (LIST, f"{LIST}add/", f"{LIST}audience/", f"{LIST}articles/"):
+        assert (page, browser.get(page).status_code) == (page, 403)
+    for noun in ("change", "delete", "copy", "test"):
+        assert (noun, browser.post(address(campaign, noun), form(TEXT)).status_code) == (noun, 403)
+    assert (list(Campaign.objects.values()), list(Block.objects.values())) == before
+
+
+def test_strangers_are_sent_to_the_door():
+    campaign = factories.make_campaign()
+    browser = desk(factories.stranger())
+    for page in (LIST, address(campaign), address(campaign, "preview"), address(campaign, "preview/letter")):
+        assert browser.get(page)["Location"] == f"/admin/login/?next={page}"
+    assert browser.post(address(campaign, "copy")).status_code == 302
+    assert Campaign.objects.count() == 1
+
+
+# The list
+
+
+def test_the_list_says_how_each_stands(client):
+    skin = factories.make_topic(name="Skin care", position=1)
+    hair = factories.make_topic(name="Hair", position=2)
+    draft = factories.make_campaign(topics=[hair, skin], joined_from=date(2026, 3, 1))
+    whole = factories.make_campaign()
+    going = started("accepted", "failed", "queued", "retry", subject="Going")
+    Campaign.objects.filter(pk=draft.pk).update(changed_at=factories.NOON)
+    lines = {one.pk: one for one in for_list(Campaign.objects.all())}
+    assert to_whom(lines[draft.pk]) == "Skin care, Hair; joined from March 1, 2026"
+    assert to_whom(lines[whole.pk]) == "the whole list"
+    assert [progress(lines[pk]) for pk in (draft.pk, whole.pk)] == ["–", "–"]
+    assert progress(lines[going.pk]) == '<progress value="2" max="4" aria-hidden="true"></progress> 2 of 4'
+    with timezone.override("America/New_York"):
+        assert when(lines[draft.pk]) == "changed Mar 2, 2026, 7:00 a.m."
+    page = client.get(LIST).content.decode()
+    assert "2 of 4" in page
+    assert "Skin care, Hair; joined from March 1, 2026" in page
+    for delivery in going.deliveries.all():
+        put(delivery, "accepted")
+    campaigns.end_finished(now=timezone.now())
+    assert progress(for_list(Campaign.objects.filter(pk=going.pk)).get()) == "4 of 4"
+
+
+def test_an_empty_list_says_what_to_do(client):
+    page = client.get(LIST).content.decode()
+    assert "No campaign yet." in page
+    assert f'href="{LIST}add/"' in page
+    factories.make_campaign()
+    assert "No campaign yet." not in client.get(LIST).content.decode()
+    assert "No campaign yet." not in client.get(LIST, {"q": "nothing"}).content.decode()
+
+
+def test_the_list_is_searched_and_narrowed(client):
+    topic = factories.make_topic()
+    spring = factories.make_campaign(subject="Spring", topics=[topic])
+    autumn = factories.make_campaign(subject="Autumn", state="cancelled")
+
+    def found(**query):
+        return [one.pk for one in client.get(LIST, query).context["cl"].result_list]
+
+    assert found() == [autumn.pk, spring.pk]
+    assert found(q="spri") == [spring.pk]
+    assert found(state__exact="cancelled") == [autumn.pk]
+    assert found(topics__id__exact=topic.pk) == [spring.pk]
+
+
+def test_the_list_asks_the_same_few_questions_however_long_it_is(client, django_assert_num_queries):
+    topics = [factories.make_topic() for _number in range(3)]
+    going = started("accepted", "queued", subject="Going")
+    client.get(LIST)  # Django remembers the content types from here on.
+    with django_assert_num_queries(9):
+        client.get(LIST)
+    for _number in range(40):
+        factories.make_campaign(topics=topics)
+    with django_assert_num_queries(9):
+        assert len(client.get(LIST).context["cl"].result_list) == 25
+    assert going.subject in client.get(LIST, {"p": 2}).content.decode()
+
+
+def test_the_form_asks_no_more_for_more_blocks(client, django_assert_num_queries):
+    factories.make_offer()
+    campaign = factories.make_campaign(blocks=[TEXT] * 2)
+    client.get(address(campaign))
+    with django_assert_num_queries(13):
+        client.get(address(campaign))
+    for number in range(20):
+        Block.objects.create(campaign=campaign, position=number, **TEXT)
+    with django_assert_num_queries(13):
+        client.get(address(campaign))

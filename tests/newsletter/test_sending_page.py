@@ -1,0 +1,561 @@
+"""One campaign on its way, as marketing checks, schedules, starts, watches, pauses, resumes and cancels it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from clinic import dashboard
+from newsletter.admin.panels_sending import mailings_that_need_you
+from newsletter.forms.schedule import ScheduleForm
+from newsletter.models import Campaign, Delivery, Pace, Subscriber
+from newsletter.services import campaigns, checklist
+from newsletter.services.checklist import Check, Verdict
+from newsletter.services.progress import progress
+from tests import factories
+from tests.newsletter.mailings import put, started
+
+pytestmark = pytest.mark.django_db
+
+State = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def elm_street():
+    """Its clock is New York's."""
+    return factories.make_practice()
+
+
+@pytest.fixture
+def mary():
+    return factories.marketing()
+
+
+@pytest.fixture
+def desk(mary):
+    client = Client()
+    client.force_login(mary)
+    return client
+
+
+def address(campaign, noun="sending"):
+    return f"/admin/newsletter/campaign/{campaign.pk}/{noun}/"
+
+
+def words_on(response):
+    """What the page says, without its tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def said(response):
+    return [(message.level_tag, str(message)) for message in response.context["messages"]]
+
+
+def second_look(desk, campaign):
+    """The hidden field of the question."""
+    return re.search(r'name="seen" value="([^"]+)"', desk.get(address(campaign)).content.decode())[1]
+
+
+def post(desk, campaign, noun, **fields):
+    return desk.post(address(campaign, noun), fields, follow=True)
+
+
+def state_of(campaign):
+    return Campaign.objects.get(pk=campaign.pk).state
+
+
+def kinds(campaign):
+    return [(step.kind, step.by and step.by.username) for step in campaign.steps.all()]
+
+
+# Who may
+
+
+@pytest.mark.parametrize(
+    "noun",
+    [
+        "sending",
+        "sending/checks",
+        "sending/progress",
+        "schedule",
+        "unschedule",
+        "start",
+        "pause",
+        "resume",
+        "cancel",
+        "rate",
+    ],
+)
+@pytest.mark.parametrize("who", [factories.front_desk, factories.editor])
+def test_others_of_the_staff_may_not(noun, who):
+    campaign = factories.make_campaign()
+    client = Client()
+    client.force_login(who())
+    method = client.get if noun.startswith("sending") else client.post
+    assert method(address(campaign, noun)).status_code == 403
+    assert state_of(campaign) == "draft"
+
+
+@pytest.mark.parametrize("noun", ["sending", "start", "pause", "cancel"])
+def test_a_stranger_is_sent_to_the_door(noun):
+    campaign = factories.make_campaign()
+    client = Client()
+    client.force_login(factories.stranger())
+    response = client.post(address(campaign, noun))
+    assert response.status_code == 302
+    assert response["Location"].startswith("/admin/login/")
+    assert state_of(campaign) == "draft"
+
+
+def test_who_may_read_campaigns_alone_does_not_send_them(mary, desk):
+    mary.groups.clear()
+    mary.user_permissions.add(*Permission.objects.filter(codename__in=["view_campaign", "change_campaign"]))
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    assert desk.get(address(campaign)).status_code == 403
+    assert desk.post(address(campaign, "start")).status_code == 403
+    assert state_of(campaign) == "draft"
+
+
+@pytest.mark.parametrize("noun", ["schedule", "unschedule", "start", "pause", "resume", "cancel", "rate"])
+def test_looking_never_changes_anything(desk, noun):
+    campaign = factories.make_campaign()
+    factories.make_subscriber()
+    before = Campaign.objects.values().get(pk=campaign.pk)
+    assert desk.get(address(campaign, noun)).status_code == 405
+    assert desk.get(address(campaign)).status_code == 200
+    assert Campaign.objects.values().get(pk=campaign.pk) == before
+
+
+def test_a_foreign_page_cannot_press_the_buttons(mary):
+    campaign = started(State.QUEUED)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(mary)
+    for noun in ("schedule", "start", "pause", "resume", "cancel", "rate"):
+        assert client.post(address(campaign, noun)).status_code == 403
+    assert state_of(campaign) == "sending"
+
+
+def test_a_campaign_that_there_is_not(desk):
+    assert desk.get("/admin/newsletter/campaign/4711/sending/").status_code == 404
+    assert desk.post("/admin/newsletter/campaign/4711/start/").status_code == 404
+
+
+# Before it goes
+
+
+def test_the_page_says_whom_it_reaches_and_what_was_looked_through(desk):
+    lips, skin = factories.make_topic(name="Lips"), factories.make_topic(name="Skin")
+    factories.make_subscriber(topics=[lips])
+    factories.make_subscriber()
+    factories.make_subscriber(topics=[skin])
+    factories.make_subscriber(topics=[lips], state=Subscriber.State.UNSUBSCRIBED)
+    campaign = factories.make_campaign(topics=[lips], subject="Lips & skin <b>")
+    response = desk.get(address(campaign))
+    words = words_on(response)
+    assert "2 people Who chose Lips, or has not chosen." in words
+    assert "A draft. Nothing goes out before you send it or set a time." in words
+    assert [check.verdict for check in response.context["quick"] if check.verdict == Verdict.STOP] == []
+    assert "1 Elm Street, Elmford, NY 10001" in words
+    assert "Send to 2 people now" in words
+    assert "Lips & skin <b>" not in response.content.decode()
+
+
+def test_what_forbids_a_start_is_named_and_there_is_no_button(desk):
+    campaign = factories.make_campaign()  # nobody is on the list
+    response = desk.get(address(campaign))
+    assert len(response.context["obstacles"]) == 1
+    assert response.context["obstacles"][0].words in words_on(response)
+    page = response.content.decode()
+    assert address(campaign, "start") not in page
+    assert address(campaign, "schedule") not in page
+    answer = post(desk, campaign, "start", seen=response.context["seen"])
+    assert said(answer) == [("error", response.context["obstacles"][0].words)]
+    assert state_of(campaign) == "draft"
+
+
+def test_links_and_domain_are_looked_at_afterwards(desk, monkeypatch):
+    # The network stays outside of this test: what `slow` finds has tests of its own.
+    calls = []
+
+    def slow(campaign, *, now):
+        calls.append(campaign)
+        return [Check("Links", Verdict.WARNING, "One does not answer."), Check("SPF", Verdict.UNKNOWN, "No answer.")]
+
+    monkeypatch.setattr(checklist, "slow", slow)
+    campaign = factories.make_campaign()
+    page = desk.get(address(campaign)).content.decode()
+    assert calls == []
+    assert f'hx-get="{address(campaign, "sending/checks")}"' in page
+    assert 'hx-trigger="load"' in page
+    part = desk.get(address(campaign, "sending/checks"))
+    assert words_on(part) == "Look at it Links One does not answer. Could not check SPF No answer."
+    # Without scripts: the button asks for the page with all of it.
+    whole = desk.get(address(campaign), {"checks": "all"})
+    assert "One does not answer." in words_on(whole)
+    assert 'hx-trigger="load"' not in whole.content.decode()
+    assert calls == [campaign, campaign]
+
+
+def test_sending_now_after_a_second_look(desk, mary):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    response = desk.post(address(campaign, "start"), {"seen": second_look(desk, campaign)})
+    assert (response.status_code, response["Location"]) == (303, address(campaign))
+    assert state_of(campaign) == "scheduled"
+    assert kinds(campaign) == [("scheduled", "mary")]
+    assert "It is starting." in words_on(desk.get(address(campaign)))
+    campaigns.begin_due(now=timezone.now())
+    assert state_of(campaign) == "sending"
+
+
+def test_the_second_click_of_a_double_click_starts_nothing_more(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    seen = second_look(desk, campaign)
+    desk.post(address(campaign, "start"), {"seen": seen})
+    again = post(desk, campaign, "start", seen=seen)
+    assert said(again)[-1] == ("info", "It is starting already.")
+    assert kinds(campaign) == [("scheduled", "mary")]
+    campaigns.begin_due(now=timezone.now())
+    late = post(desk, campaign, "start", seen=seen)
+    assert [level for level, _words in said(late)] == ["info"]
+    assert Delivery.objects.count() == 1
+    assert kinds(campaign) == [("scheduled", "mary"), ("started", None)]
+
+
+def test_what_was_changed_after_the_look_is_not_sent(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    seen = second_look(desk, campaign)
+    campaign.subject = "Changed by somebody else"
+    campaign.save()
+    for field in ({"seen": seen}, {}):
+        answer = post(desk, campaign, "start", **field)
+        assert said(answer) == [
+            ("error", "The campaign was changed since you looked. Nothing was sent: please look again.")
+        ]
+    assert state_of(campaign) == "draft"
+
+
+def test_a_worker_that_is_away_is_said(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    campaigns.start(campaign, by=factories.manager(), now=timezone.now() - timedelta(minutes=3))
+    assert "It should have started by now." in words_on(desk.get(address(campaign)))
+
+
+def test_one_that_could_not_start_says_why(desk):
+    reader = factories.make_subscriber()
+    campaign = factories.make_campaign()
+    campaigns.start(campaign, by=factories.manager(), now=timezone.now())
+    reader.take_off(Subscriber.State.UNSUBSCRIBED, now=timezone.now())
+    campaigns.begin_due(now=timezone.now())
+    response = desk.get(address(campaign))
+    words = words_on(response)
+    assert state_of(campaign) == "draft"
+    assert "It could not start, and is a draft again." in words
+    assert Campaign.objects.get().pause_reason in words
+    assert kinds(campaign) == [("scheduled", "max"), ("unscheduled", None)]
+
+
+# The schedule
+
+NEW_YORK = factories.Practice(time_zone="America/New_York").zone
+
+
+def schedule(on, at, now=datetime(2026, 3, 2, 12, 0, tzinfo=UTC), **fields):
+    form = ScheduleForm({"on": on, "at": at, **fields}, zone=NEW_YORK, now=now)
+    form.is_valid()
+    return form
+
+
+@pytest.mark.parametrize(
+    ("on", "at", "instant"),
+    [
+        ("2026-03-02", "07:01", datetime(2026, 3, 2, 12, 1, tzinfo=UTC)),
+        ("2026-03-08", "01:59", datetime(2026, 3, 8, 6, 59, tzinfo=UTC)),
+        ("2026-03-08", "03:00", datetime(2026, 3, 8, 7, 0, tzinfo=UTC)),
+        ("2026-07-01", "09:30", datetime(2026, 7, 1, 13, 30, tzinfo=UTC)),
+        ("2027-03-02", "23:00", datetime(2027, 3, 3, 4, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_on_the_clock_of_the_practice(on, at, instant):
+    assert schedule(on, at).cleaned_data["instant"] == instant
+
+
+@pytest.mark.parametrize(
+    ("on", "at", "errors"),
+    [
+        ("2026-03-02", "07:00", {"at": ["This time is past. Choose a later one, or send it now."]}),
+        ("2026-03-02", "06:59", {"at": ["This time is past. Choose a later one, or send it now."]}),
+        ("2026-03-01", "23:00", {"on": ["This day is past. Choose a later one."]}),
+        ("0001-01-01", "00:00", {"on": ["This day is past. Choose a later one."]}),
+        ("9999-12-31", "23:59", {"on": ["Choose a day within the coming year."]}),
+        ("2027-03-04", "09:00", {"on": ["Choose a day within the coming year."]}),
+        ("2026-02-30", "09:00", {"on": ["Enter a valid date."]}),
+        ("tomorrow", "09:00", {"on": ["Enter a valid date."]}),
+        ("2026-03-03", "25:00", {"at": ["Enter a valid time."]}),
+        ("", "", {"on": ["This field is required."], "at": ["This field is required."]}),
+        (
+            "2026-03-08",
+            "02:30",
+            {"at": ["The clock goes forward that night and never shows 2:30 a.m.: choose 3:30 a.m. or another time."]},
+        ),
+        (
+            "2026-11-01",
+            "01:30",
+            {"which": ["The clock goes back that night, so 1:30 a.m. comes twice. Say which you mean."]},
+        ),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_with_a_sentence(on, at, errors):
+    assert schedule(on, at).errors == errors
+
+
+@pytest.mark.parametrize(("which", "hour"), [("0", 5), ("1", 6)])
+def test_of_the_doubled_hour_one_is_chosen(which, hour):
+    form = schedule("2026-11-01", "01:30", which=which)
+    assert form.cleaned_data["instant"] == datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+    assert [str(label) for _value, label in form.fields["which"].choices] == [
+        "the first, EDT",
+        "the second, EST, an hour later",
+    ]
+
+
+def next_year():
+    return timezone.now().astimezone(NEW_YORK).date() + timedelta(days=200)
+
+
+def test_it_is_put_on_the_schedule_and_taken_off(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    day = next_year()
+    answer = post(desk, campaign, "schedule", on=day.isoformat(), at="09:00")
+    assert answer.redirect_chain == [(address(campaign), 303)]
+    found = Campaign.objects.get()
+    local = found.scheduled_at.astimezone(NEW_YORK)
+    assert (found.state, local.date(), local.hour, local.minute) == ("scheduled", day, 9, 0)
+    when = f"{day:%A}, {day:%B} {day.day}, {day.year}, 9 a.m. {local:%Z}"
+    assert said(answer) == [("success", f"It will be sent on {when}.")]
+    words = words_on(answer)
+    assert f"It will be sent on {when}." in words
+    assert "New York time (America/New_York)" in words
+    assert f'value="{day.isoformat()}"' in answer.content.decode()
+    answer = post(desk, campaign, "unschedule")
+    assert said(answer) == [("success", "It is a draft again.")]
+    assert state_of(campaign) == "draft"
+    assert [level for level, _words in said(post(desk, campaign, "unschedule"))] == ["info"]
+    assert kinds(campaign) == [("scheduled", "mary"), ("unscheduled", "mary")]
+
+
+def test_a_time_in_the_past_is_shown_again_with_what_was_typed(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    response = desk.post(address(campaign, "schedule"), {"on": "2020-01-02", "at": "09:15"})
+    assert response.status_code == 422
+    assert "This day is past. Choose a later one." in words_on(response)
+    assert 'value="2020-01-02"' in response.content.decode()
+    assert 'value="09:15"' in response.content.decode()
+    assert state_of(campaign) == "draft"
+
+
+def test_one_under_way_is_not_scheduled(desk):
+    campaign = started(State.QUEUED)
+    answer = post(desk, campaign, "schedule", on=next_year().isoformat(), at="09:00")
+    assert [level for level, _words in said(answer)] == ["error"]
+    assert (state_of(campaign), campaign.deliveries.count()) == ("sending", 1)
+
+
+# While it goes
+
+
+def test_the_page_shows_how_far_it_is(desk):
+    campaign = started(*[State.ACCEPTED] * 3, State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED, State.RETRY)
+    response = desk.get(address(campaign))
+    page, words = response.content.decode(), words_on(response)
+    assert '<progress value="6" max="8"' in page
+    assert "6 of 8 done, 75 %" in words
+    assert {line.label: line.count for line in response.context["lines"]} == {
+        "sent": 3,
+        "waiting": 1,
+        "will be tried again": 1,
+        "failed": 1,
+        "uncertain": 1,
+        "not sent: has left before": 1,
+    }
+    for line in response.context["lines"]:
+        assert desk.get(line.url).status_code == 200
+    assert 'hx-trigger="every 3s"' in page
+
+
+def test_how_fast_and_until_when(desk):
+    campaign = started(*[State.ACCEPTED] * 4, *[State.QUEUED] * 6)
+    now = timezone.now()
+    long_ago = now - timedelta(minutes=10)
+    campaign.steps.filter(kind="started").update(at=long_ago)
+    campaign.deliveries.filter(state="accepted").update(attempted_at=now - timedelta(seconds=30))
+    put(campaign.deliveries.filter(state="accepted").first(), State.ACCEPTED, attempted_at=long_ago)
+    found = progress(campaign, now=now)
+    assert (found.per_minute, found.done, found.waiting, found.percent) == (3, 4, 6, 40)
+    assert found.ends_at == now + timedelta(minutes=2)
+    # Resumed a quarter of a minute ago: three in that time would be twelve in a minute.
+    campaign.steps.filter(kind="started").update(at=now - timedelta(seconds=15))
+    campaign.deliveries.filter(state="accepted").update(attempted_at=now - timedelta(seconds=10))
+    put(campaign.deliveries.filter(state="accepted").first(), State.ACCEPTED, attempted_at=long_ago)
+    assert progress(campaign, now=now).per_minute == 12
+
+
+def test_nothing_in_the_last_minute_says_so_and_why(desk):
+    campaign = started(State.QUEUED)
+    assert "No letter went out in the last minute." in words_on(desk.get(address(campaign)))
+    Pace.objects.filter(campaign=campaign).update(
+        rests_until=timezone.now() + timedelta(minutes=5), trouble="connection refused <x>"
+    )
+    response = desk.get(address(campaign))
+    assert "It said: connection refused &lt;x&gt;" in words_on(response)
+
+
+def test_the_part_that_is_asked_for_again_follows_and_then_stops(desk):
+    campaign = started(State.ACCEPTED, State.QUEUED)
+    part = desk.get(address(campaign, "sending/progress"), {"state": "sending"})
+    assert part.content.decode().count("<html") == 0
+    assert "1 of 2 done, 50 %" in words_on(part)
+    assert "hx-trigger" in part.content.decode()
+    # The state is another now: the whole page is asked for, by a GET, whatever made the one that is shown.
+    campaign.deliveries.update(state=State.ACCEPTED, next_attempt_at=None)
+    campaigns.end_finished(now=timezone.now())
+    part = desk.get(address(campaign, "sending/progress"), {"state": "sending"})
+    assert (part.status_code, part["HX-Redirect"]) == (200, address(campaign))
+    page = desk.get(address(campaign)).content.decode()
+    assert "every" not in re.findall(r'hx-trigger="(\w+)', page)
+    assert "2 of 2 done, 100 %" in page
+
+
+def test_signed_out_meanwhile_the_part_is_not_a_page_to_sign_in():
+    campaign = started(State.QUEUED)
+    part = Client().get(address(campaign, "sending/progress"), {"state": "sending"}, headers={"HX-Request": "true"})
+    assert (part.content, part["HX-Redirect"]) == (b"", address(campaign))
+
+
+def test_it_is_paused_and_goes_on(desk):
+    campaign = started(State.ACCEPTED, State.QUEUED)
+    answer = post(desk, campaign, "pause")
+    assert said(answer) == [("success", "Paused. Letters that were under way at this moment still arrive.")]
+    assert "Paused. Nobody else gets it until you resume." in words_on(answer)
+    assert [level for level, _words in said(post(desk, campaign, "pause"))] == ["info"]
+    assert state_of(campaign) == "paused"
+    assert said(post(desk, campaign, "resume")) == [("success", "It goes on.")]
+    assert [level for level, _words in said(post(desk, campaign, "resume"))] == ["info"]
+    assert kinds(campaign)[2:] == [("paused", "mary"), ("resumed", "mary")]
+
+
+def test_the_reason_of_a_pause_stands_on_top(desk):
+    campaign = started(State.QUEUED)
+    campaigns.pause(campaign, by=None, now=timezone.now(), words="6 of 50 letters failed or came back.")
+    response = desk.get(address(campaign))
+    assert '<p class="reason">6 of 50 letters failed or came back.</p>' in response.content.decode()
+    history = words_on(response).split("What was done")[1]
+    assert "Paused by itself 6 of 50 letters failed or came back." in history
+    assert "Scheduled max" in history
+
+
+def test_it_is_cancelled_for_good(desk):
+    campaign = started(State.ACCEPTED, State.QUEUED, State.RETRY)
+    page = words_on(desk.get(address(campaign)))
+    assert "2 people who wait for it would never get it." in page
+    answer = post(desk, campaign, "cancel")
+    assert said(answer) == [("success", "Cancelled. Nobody gets it any more.")]
+    assert "Who was waiting then never gets it." in words_on(answer)
+    assert [level for level, _words in said(post(desk, campaign, "cancel"))] == ["info"]
+    assert [level for level, _words in said(post(desk, campaign, "resume"))] == ["error"]
+    assert state_of(campaign) == "cancelled"
+    assert kinds(campaign)[2:] == [("cancelled", "mary")]
+
+
+@pytest.mark.parametrize("noun", ["pause", "resume", "cancel", "unschedule"])
+def test_what_does_not_fit_a_draft_is_refused(desk, noun):
+    campaign = factories.make_campaign()
+    level = "info" if noun == "unschedule" else "error"
+    assert [found for found, _words in said(post(desk, campaign, noun))] == [level]
+    assert (state_of(campaign), kinds(campaign)) == ("draft", [])
+
+
+def test_the_rate_is_changed_also_under_way(desk):
+    campaign = started(State.QUEUED)
+    assert campaign.rate_per_minute == 300
+    assert said(post(desk, campaign, "rate", rate_per_minute="20")) == [("success", "The rate is changed.")]
+    assert Campaign.objects.get().rate_per_minute == 20
+    for wrong in ("0", "-3", "many", "100001"):
+        response = desk.post(address(campaign, "rate"), {"rate_per_minute": wrong})
+        assert response.status_code == 422
+        assert response.context["rate_form"].errors.keys() == {"rate_per_minute"}
+    assert Campaign.objects.get().rate_per_minute == 20
+    post(desk, campaign, "rate", rate_per_minute="")
+    assert Campaign.objects.get().rate_per_minute == 300
+    campaigns.cancel(campaign, by=factories.User.objects.get(username="max"), now=timezone.now())
+    assert [level for level, _words in said(post(desk, campaign, "rate", rate_per_minute="5"))] == ["error"]
+
+
+# How often the database is asked
+
+
+def test_the_pages_ask_the_same_few_questions_however_many_people(desk, django_assert_num_queries):
+    few = started(State.ACCEPTED, State.QUEUED)
+    desk.get(address(few))  # Django remembers the content types from here on.
+    with django_assert_num_queries(12):
+        desk.get(address(few))
+    with django_assert_num_queries(10):
+        desk.get(address(few, "sending/progress"), {"state": "sending"})
+    campaigns.cancel(few, by=factories.User.objects.get(username="max"), now=timezone.now())
+    people = [factories.make_subscriber() for _number in range(40)]
+    many = started(*[State.ACCEPTED] * 40, State.QUEUED, State.UNCERTAIN, people=[*Subscriber.objects.all()])
+    assert len(people) == many.deliveries.count() - 2
+    with django_assert_num_queries(12):
+        desk.get(address(many))
+    with django_assert_num_queries(10):
+        desk.get(address(many, "sending/progress"), {"state": "sending"})
+
+
+def test_the_page_of_a_draft_asks_few_questions(desk, django_assert_num_queries):
+    for _number in range(30):
+        factories.make_subscriber()
+    campaign = factories.make_campaign()
+    desk.get(address(campaign))
+    with django_assert_num_queries(16):
+        desk.get(address(campaign))
+
+
+# The dashboard
+
+
+def test_the_dashboard_names_what_waits_for_a_person(desk):
+    empty = mailings_that_need_you(timezone.now())
+    assert (list(empty.rows), empty.total) == ([], 0)
+    campaign = started(State.UNCERTAIN, State.UNCERTAIN, State.QUEUED, subject="Spring")
+    campaigns.pause(campaign, by=None, now=timezone.now(), words="The mail server is away.")
+    stuck = factories.make_campaign(subject="Summer", pause_reason="It reaches nobody.")
+    factories.make_campaign(subject="Just a draft")
+    panel = mailings_that_need_you(timezone.now())
+    assert [(row.text, row.url, row.remark, row.is_urgent) for row in panel.rows] == [
+        (
+            "2 letters are uncertain",
+            "/admin/newsletter/delivery/uncertain/",
+            "Did they arrive? Only a person can say.",
+            True,
+        ),
+        ("Could not start: Summer", address(stuck), "It reaches nobody.", True),
+        ("Paused: Spring", address(campaign), "The mail server is away.", True),
+    ]
+    assert panel.total == 3
+    assert "2 letters are uncertain" in desk.get("/admin/").content.decode()
+
+
+def test_the_panel_is_for_those_who_settle_letters(mary):
+    now = timezone.now()
+    assert "Mailings that need you" in [str(panel.title) for panel in dashboard.panels(mary, now=now)]
+    fred = factories.front_desk()
+    assert "Mailings that need you" not in [str(panel.title) for panel in dashboard.panels(fred, now=now)]

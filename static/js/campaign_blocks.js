@@ -108,6 +108,11 @@ document.addEventListener("formset:removed", ({ detail }) => {
   queueMicrotask(() => {
     arrange(order);
     number();
+    // The editor is named by the label, whose id has changed.
+    for (const row of order) {
+      const named = row.querySelector(".field-text label").id;
+      if (named) row.querySelector(".ProseMirror[role=textbox]")?.setAttribute("aria-labelledby", named);
+    }
   });
 });
 

@@ -23,11 +23,13 @@ MOST_CUT_OFF = 1000
 
 # Planning it takes longer than doing it, so each session of the database plans it once in a while and not each time.
 PREPARE = """
-PREPARE newsletter_claim (bigint, int, text, text, text, timestamptz, int, bigint, boolean, timestamptz, timestamptz) AS
+PREPARE newsletter_claim (
+    bigint, int, text, text, text, timestamptz, int, bigint, boolean, timestamptz, timestamptz, timestamptz
+) AS
 WITH recorded AS (
     UPDATE newsletter_delivery SET
         state = $3, answer = $4, provider_id = $5, next_attempt_at = $6, attempts = attempts - $7, lease_until = NULL
-    WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'uncertain')
+    WHERE id = $1 AND attempts = $2 AND attempted_at = $12 AND state IN ('sending', 'uncertain')
 ), due AS (
     SELECT delivery.id, delivery.subscriber_id
     FROM newsletter_delivery delivery JOIN newsletter_campaign campaign ON campaign.id = delivery.campaign_id
@@ -57,7 +59,7 @@ RETURNING person.id, attempts, person.subscriber_id, person.email, person.name, 
 CLAIM = """
 EXECUTE newsletter_claim (
     %(last)s, %(attempt)s, %(state)s, %(answer)s, %(provider_id)s, %(next_attempt_at)s, %(put_back)s, %(campaign)s,
-    %(goes_on)s, %(now)s, %(lease_until)s)
+    %(goes_on)s, %(now)s, %(lease_until)s, %(claimed_at)s)
 """
 _prepared: WeakSet[Any] = WeakSet()
 
@@ -81,7 +83,9 @@ class Claim:
     """One letter that this worker alone may send now."""
 
     delivery: int
+    # After a letter that was put back the next one has the same number; the time tells them apart.
     attempt: int
+    at: datetime
     subscriber: int
     email: str
     name: str
@@ -120,6 +124,7 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
         "goes_on": goes_on,
         "now": now,
         "lease_until": now + LEASE,
+        "claimed_at": last and last.claim.at,
     }
     plan_claims()
     with connection.cursor() as cursor:
@@ -130,7 +135,7 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
                 return None
             delivery, attempt, subscriber, email, name, is_mailable, token_hash = row
             if is_mailable:
-                return Claim(delivery, attempt, subscriber, email, name, bytes(token_hash or b""))
+                return Claim(delivery, attempt, now, subscriber, email, name, bytes(token_hash or b""))
             said["last"] = None
 
 

@@ -23,7 +23,9 @@ def rest(campaign: Campaign, *, words: str, now: datetime) -> None:
     """The campaign is left alone for a while, by all workers; after the last rest it is paused."""
     # Of several workers that hear the same at once, one writes it down.
     awake = Pace.objects.exclude(rests_until__gt=now).filter(campaign=campaign)
-    rests = Pace.objects.values_list("rests", flat=True).get(campaign=campaign)
+    rests = awake.values_list("rests", flat=True).first()
+    if rests is None:
+        return
     if rests >= len(RESTS):
         _pause(campaign, _("The mail server has not taken letters for hours: %(words)s") % {"words": words}, now)
         return

@@ -169,12 +169,18 @@ class _Slice:
         try:
             answer = self._post.send(sender=mailing.sender, to=address, message=message)
         except NotReached as error:
+            outcome = Outcome(claim, State.QUEUED, next_attempt_at=now, is_put_back=True)
+            self._mailer.keep(self._campaign.pk, outcome)
             breaker.rest(self._campaign, words=str(error), now=now)
             self._is_stopped = True
-            return Outcome(claim, State.QUEUED, next_attempt_at=now, is_put_back=True)
-        return self._judged(claim, answer, now)
+            return outcome
+        outcome = _outcome(claim, answer, now)
+        # Before anything else is asked of the database, which may be away.
+        self._mailer.keep(self._campaign.pk, outcome)
+        self._draw_conclusions(claim, answer, now)
+        return outcome
 
-    def _judged(self, claim: Claim, answer: Answer, now: datetime) -> Outcome:
+    def _draw_conclusions(self, claim: Claim, answer: Answer, now: datetime) -> None:
         self._accepted += answer.state == State.ACCEPTED
         self._refused = self._refused + 1 if answer.state == State.FAILED else 0
         self._put_off = self._put_off + 1 if answer.state == State.RETRY else 0
@@ -191,7 +197,10 @@ class _Slice:
                 now=now,
                 delivery=Delivery.objects.get(pk=claim.delivery),
             )
-        if answer.state == State.RETRY and claim.attempt < MOST_ATTEMPTS:
-            return Outcome(claim, State.RETRY, answer.words, next_attempt_at=now + BACK_OFF[claim.attempt - 1])
-        state = State.FAILED if answer.state == State.RETRY else answer.state
-        return Outcome(claim, state, answer.words, provider_id=answer.provider_id)
+
+
+def _outcome(claim: Claim, answer: Answer, now: datetime) -> Outcome:
+    if answer.state == State.RETRY and claim.attempt < MOST_ATTEMPTS:
+        return Outcome(claim, State.RETRY, answer.words, next_attempt_at=now + BACK_OFF[claim.attempt - 1])
+    state = State.FAILED if answer.state == State.RETRY else answer.state
+    return Outcome(claim, state, answer.words, provider_id=answer.provider_id)

@@ -95,11 +95,12 @@ def message() -> bytes:
 
     from newsletter.models import Campaign
     from newsletter.services.ledger import Claim
-    from newsletter.services.sending.edition import Edition
+    from newsletter.services.sending.mailing import Mailing
 
     newest = Campaign.objects.latest("started_at")
-    claim = Claim(delivery=0, attempt=1, subscriber=1, email="reader1@bench.invalid", name="Ada 1", token_hash=b"")
-    return Edition.of(newest, now=timezone.now()).letter(claim, token="x" * 32, now=timezone.now())[1]
+    now = timezone.now()
+    claim = Claim(0, attempt=1, at=now, subscriber=1, email="reader1@bench.invalid", name="Ada 1", token_hash=b"")
+    return Mailing.of(newest, now=now).letter(claim, token="x" * 32, now=now)[1]
 
 
 def bare(seconds: float, port: int) -> str:

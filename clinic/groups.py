@@ -44,7 +44,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "newsletter.suppression": ["view"],
         "newsletter.topic": ["view", "add", "change"],
         "newsletter.mailingrules": ["view", "add", "change"],
-        "newsletter.campaign": ["view", "add", "change", "delete", "send_campaign", "settle_delivery"],
+        "newsletter.campaign": ["view", "add", "change", "delete", "send", "settle_delivery"],
         "newsletter.block": ["view", "add", "change", "delete"],
         "newsletter.delivery": ["view"],
         "newsletter.listimport": ["view", "add", "change", "export_list"],

@@ -81,6 +81,10 @@ class Worker:
         """
         close_old_connections()
         self._beat()
+        if not self._has_looked_back:
+            # Before anything is sent: the database may have been brought back from a copy.
+            mailings.look_back(now=timezone.now())
+            self._has_looked_back = True
         self._tasks.run()
         self._sweep_alone()
         until = timezone.now() + LONGEST_MAILING
@@ -106,10 +110,6 @@ class Worker:
     def _sweep(self) -> None:
         """Stops early when it takes long, so that heartbeat and tasks have their turn."""
         until = timezone.now() + LONGEST_SWEEP
-        if not self._has_looked_back:
-            # Before any mailing goes on: the database may have been brought back from a copy.
-            mailings.remember_who_left(now=timezone.now())
-            self._has_looked_back = True
         # First, and at most so many: a slow mail server must not keep a reminder from being written.
         upkeep.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))

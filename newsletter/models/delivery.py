@@ -101,7 +101,7 @@ class Pace(models.Model):
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, primary_key=True, related_name="pace")
-    # Letters that may go now; a bucket that fills by the rate, up to a second's worth and at least one.
+    # Letters that may go now; a bucket that fills by the rate, up to two seconds' worth and at least one.
     tokens = models.FloatField(default=0)
     filled_at = models.DateTimeField()
     rests_until = models.DateTimeField(null=True, blank=True)

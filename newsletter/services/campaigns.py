@@ -29,8 +29,7 @@ class NotNow(Exception):
 
 def obstacles(campaign: Campaign, *, now: datetime) -> list[str]:
     """What forbids it to start, a sentence each."""
-    at = max(now, campaign.scheduled_at) if campaign.scheduled_at else now
-    return [str(check.words) for check in checklist.quick(campaign, now=at) if check.verdict == Verdict.STOP]
+    return [str(check.words) for check in checklist.quick(campaign, now=now) if check.verdict == Verdict.STOP]
 
 
 def schedule(campaign: Campaign, *, at: datetime, by: User, now: datetime) -> None:
@@ -72,9 +71,7 @@ def begin_due(*, now: datetime) -> None:
 def pause(campaign: Campaign, *, by: User | None, now: datetime, words: str = "") -> None:
     """Nothing more is claimed; letters in flight end. Nobody as `by`: the site itself, which says why."""
     with locked(campaign, State.SENDING) as found:
-        found.state, found.pause_reason = State.PAUSED, words
-        found.save(update_fields=["state", "pause_reason", "changed_at"])
-        found.record(Kind.PAUSED, by=by, now=now, words=words)
+        _paused(found, by=by, now=now, words=words)
 
 
 def resume(campaign: Campaign, *, by: User, now: datetime) -> None:
@@ -83,6 +80,16 @@ def resume(campaign: Campaign, *, by: User, now: datetime) -> None:
         found.save(update_fields=["state", "pause_reason", "changed_at"])
         Pace.objects.filter(campaign=found).update(rests=0, rests_until=None, trouble="")
         found.record(Kind.RESUMED, by=by, now=now)
+
+
+def stop_all(*, words: str, now: datetime) -> None:
+    """Pauses what is being sent and takes off the schedule what waits on it, for a person to look."""
+    for campaign in Campaign.objects.filter(state__in=[State.SENDING, State.SCHEDULED]).order_by("pk"):
+        with suppress(NotNow), locked(campaign, State.SENDING, State.SCHEDULED) as found:
+            if found.state == State.SENDING:
+                _paused(found, by=None, now=now, words=words)
+            else:
+                _back_to_draft(found, by=None, now=now, words=words)
 
 
 def cancel(campaign: Campaign, *, by: User, now: datetime) -> None:
@@ -127,6 +134,12 @@ def _put_on_the_schedule(campaign: Campaign, *, at: datetime, by: User, now: dat
         found.state, found.pause_reason = State.SCHEDULED, ""
         found.save(update_fields=["state", "scheduled_at", "pause_reason", "changed_at"])
         found.record(Kind.SCHEDULED, by=by, now=now)
+
+
+def _paused(found: Campaign, *, by: User | None, now: datetime, words: str) -> None:
+    found.state, found.pause_reason = State.PAUSED, words
+    found.save(update_fields=["state", "pause_reason", "changed_at"])
+    found.record(Kind.PAUSED, by=by, now=now, words=words)
 
 
 def _back_to_draft(found: Campaign, *, by: User | None, now: datetime, words: str = "") -> None:

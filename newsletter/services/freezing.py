@@ -32,7 +32,7 @@ def freeze(campaign: Campaign, *, practice: Practice, now: datetime) -> int:
         people = everyone.order_by("pk").values_list("pk", flat=True).iterator(AT_ONCE)
         count = 0
         for some in _chunks(people):
-            hashes = [tokens.hashed(tokens.token_for(campaign.pk, person)).hex() for person in some]
+            hashes = [tokens.hashed(tokens.token_for(campaign.code, person)).hex() for person in some]
             with connection.cursor() as cursor:
                 cursor.execute(ADD, {"campaign": campaign.pk, "subscribers": some, "hashes": hashes, "now": now})
             count += len(some)

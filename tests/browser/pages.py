@@ -26,6 +26,8 @@ KINDS = [
     "/appointments/book/consultation-skin/",
     "/appointments/find/",
     "/newsletter/",
+    "/newsletter/archive/",
+    "/newsletter/archive/filler-and-how-it-is-undone/",
     "/newsletter/sent/",
     "/no-such-page/",
 ]

@@ -22,7 +22,7 @@ from clinic.admin.letter import KINDS
 from clinic.admin.rich_text import EDITOR_STYLE
 from clinic.mail_links import Link
 from clinic.models import Image, Letter, MailLink, Practice, Testimonial, Treatment
-from newsletter.models import Subscriber
+from newsletter.models import Delivery, Subscriber, Suppression
 from tests.factories import (
     NOON,
     PASSWORD,
@@ -76,13 +76,19 @@ SEEN = {
         "clinic.Offer",
         "clinic.Testimonial",
         "clinic.Treatment",
+        "newsletter.Campaign",
+        "newsletter.Delivery",
+        "newsletter.ListImport",
+        "newsletter.MailingRules",
         "newsletter.Subscriber",
+        "newsletter.Suppression",
+        "newsletter.Topic",
     },
 }
 
 
-# Letters write themselves, there is one practice, and who wants the newsletter signs up.
-NEVER_BY_HAND = {Appointment, Letter, Practice, Subscriber}
+# Letters write themselves, there is one practice, and who wants the newsletter signs up or is suppressed.
+NEVER_BY_HAND = {Appointment, Delivery, Letter, Practice, Subscriber, Suppression}
 
 
 def signed_in(client, user):

@@ -427,7 +427,10 @@ def test_the_sitemap_lists_the_public_pages_once_each_and_robots_may_read_them(f
     found = [urlsplit(entry.text).path for entry in tree.iter(f"{namespace}loc")]
 
     expected = ["/", "/treatments/", "/team/", "/locations/", "/offers/", "/articles/"]
-    expected += [reverse(name) for name in ("appointments:book", "appointments:request", "newsletter:signup")]
+    expected += [
+        reverse(name)
+        for name in ("appointments:book", "appointments:request", "newsletter:signup", "newsletter:archive")
+    ]
     for model in (Treatment, Provider, Policy):
         expected += [row.get_absolute_url() for row in model.objects.all()]
     expected += ["/locations/elmford/", "/locations/oakham/", "/locations/beechwood/"]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from datetime import timedelta
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import psycopg2
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -56,6 +58,13 @@ def database_url():
 @contextlib.contextmanager
 def running_worker(sink):
     """A production worker that has shown its first heartbeat. What is left of it at the end is killed."""
+    # A folder of its own, so that it remembers nobody who left in another test; uploads are where they were.
+    with tempfile.TemporaryDirectory() as folder, _worker(sink, folder) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _worker(sink, folder):
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url(),
@@ -64,7 +73,9 @@ def running_worker(sink):
         "BASE_URL": "http://127.0.0.1:8000",
         "EMAIL_URL": f"smtp://127.0.0.1:{sink.port}",
         "DEFAULT_FROM_EMAIL": "desk@elmstreet.example",
-        "VAR_FOLDER": os.environ["VAR_FOLDER"],
+        "VAR_FOLDER": folder,
+        "MEDIA_ROOT": str(settings.MEDIA_ROOT),
+        "PRIVATE_MEDIA_ROOT": str(settings.PRIVATE_MEDIA_ROOT),
     }
     before = timezone.now()
     with subprocess.Popen(

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from newsletter import suppression_journal, wording
 from newsletter.models import Consent, Subscriber, Suppression
-from newsletter.services import bounces, journal, signing_up
+from newsletter.services import bounces, journal, signing_up, upkeep
 from newsletter.suppression_journal import Line
-from tests.factories import NOON, make_subscriber, make_topic
+from tests.factories import NOON, make_campaign, make_practice, make_subscriber, make_topic, manager
+from tests.newsletter.sending import begin
 from tests.newsletter.steps import ADA, join
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,6 +174,8 @@ def test_what_happened_after_the_restore_counts_more_than_older_lines(client):
     for _time in range(2):
         journal.replay(now=NOON + 4 * day)
         assert mailable() == [came_back.email]
+        # Also where a row says otherwise.
+        assert Suppression.objects.of(went.email).in_force().exists()
 
 
 def test_in_the_journal_alone_the_last_word_counts():
@@ -264,3 +267,29 @@ def test_the_command_says_what_it_did():
     call_command("replay_suppressions", stdout=out)
     assert "it is begun from the database." in out.getvalue()
     assert "Added to the file: 1." in out.getvalue()
+
+
+def test_in_a_restored_database_no_mailing_goes_on_by_itself():
+    make_practice()
+    subscriber, gone = make_subscriber(), make_subscriber()
+    under_way = begin(by=manager())
+    later = make_campaign(state="scheduled", scheduled_at=NOON)
+    suppression_journal.append([Line(email=gone.email, reason="unsubscribed", at=timezone.now())])
+
+    upkeep.look_back(now=timezone.now())
+
+    for campaign, state in ((under_way, "paused"), (later, "draft")):
+        campaign.refresh_from_db()
+        assert (campaign.state, campaign.pause_reason[:40]) == (state, "The database was brought back from a cop")
+    assert Subscriber.objects.mailable().get() == subscriber
+
+
+def test_a_worker_that_only_begins_stops_no_mailing():
+    make_practice()
+    make_subscriber()
+    under_way = begin(by=manager())
+
+    upkeep.look_back(now=timezone.now())
+
+    under_way.refresh_from_db()
+    assert under_way.state == "sending"

@@ -52,7 +52,7 @@ def test_each_letter_has_its_own_number_and_links(sink):
     send_all()
 
     for message, person in zip(sink.accepted, people, strict=True):
-        token = tokens.token_for(campaign.pk, person.pk)
+        token = tokens.token_for(campaign.code, person.pk)
         assert message["Message-ID"] == tokens.message_id(campaign.pk, person.pk)
         assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/newsletter/unsubscribe/{token}/>"
         assert tokens.of_message_id(message["Message-ID"]) == (campaign.pk, person.pk)

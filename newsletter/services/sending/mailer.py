@@ -155,7 +155,7 @@ class _Slice:
 
     def _send(self, claim: Claim, mailing: Mailing) -> Outcome:
         now = self._mailer.now()
-        token = tokens.token_for(self._campaign.pk, claim.subscriber)
+        token = tokens.token_for(self._campaign.code, claim.subscriber)
         if tokens.hashed(token) != claim.token_hash:
             # SECRET_KEY has changed since the campaign started; without this the letter's links would lead nowhere.
             Delivery.objects.filter(pk=claim.delivery).update(token_hash=tokens.hashed(token))

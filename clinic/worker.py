@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker as TaskRunner
@@ -81,12 +81,25 @@ class Worker:
         """
         close_old_connections()
         self._beat()
+        self._tasks.run()
+        self._sweep_alone()
+        try:
+            return self._mailing_list()
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception:
+            # A full disk, say: what stops the newsletter must never stop the letters of appointments.
+            log.exception("The mailing list's turn failed; the worker goes on.")
+            return False
+
+    def _mailing_list(self) -> bool:
+        """Every worker's: each row there is locked or leased by whoever is at it."""
         if not self._has_looked_back:
             # Before anything is sent: the database may have been brought back from a copy.
             mailings.look_back(now=timezone.now())
             self._has_looked_back = True
-        self._tasks.run()
-        self._sweep_alone()
+        until = timezone.now() + LONGEST_MAILING
+        mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         until = timezone.now() + LONGEST_MAILING
         return self._mailer.turn(goes_on=lambda: self._goes_on(until))
 
@@ -112,7 +125,6 @@ class Worker:
         until = timezone.now() + LONGEST_SWEEP
         # First, and at most so many: a slow mail server must not keep a reminder from being written.
         upkeep.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
-        mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
         letters.take_up_cut_off(now=timezone.now())
         while self._goes_on(until) and letters.send_next(now=timezone.now()):
             pass

@@ -162,7 +162,7 @@ class MailingLoader:
             answer=answer,
             attempts=1,
             attempted_at=at,
-            token_hash=tokens.hashed(tokens.token_for(campaign.code, reader.pk)),
+            token_hash=tokens.hashed(tokens.token_for(campaign.code, reader.email)),
             bounced_at=at if state == State.FAILED else None,
             left_at=reader.left_at if left else None,
             complained_at=reader.left_at if complained else None,

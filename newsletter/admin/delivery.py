@@ -191,7 +191,7 @@ class DeliveryAdmin(admin.ModelAdmin):
         found = get_object_or_404(Delivery.objects.select_related("campaign", "subscriber"), pk=pk)
         if found.campaign.content is None:
             raise Http404
-        token = tokens.token_for(found.campaign.code, found.subscriber_id) if _is_read_here() else ""
+        token = tokens.token_for(found.campaign.code, found.subscriber.email) if _is_read_here() else ""
         person = Person(email=found.subscriber.email, name=found.subscriber.name, token=token)
         at = found.attempted_at or timezone.now()
         try:

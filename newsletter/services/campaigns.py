@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -58,7 +58,7 @@ def begin_due(*, now: datetime) -> None:
         except NotNow:
             # Another worker was faster, or somebody took it off at this moment.
             continue
-        except DatabaseError:
+        except (InterfaceError, OperationalError):
             raise
         except Exception as error:
             # What is wrong with one campaign must not hold up the others.

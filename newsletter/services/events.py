@@ -57,6 +57,9 @@ def forget_old(*, now: datetime) -> int:
 @transaction.atomic
 def _take(provider: str, event: Told, now: datetime) -> bool:
     delivery = _delivery(event)
+    if delivery and not _is_to(event, delivery.subscriber):
+        # A database that was brought back from a copy has given the numbers in its mark out again.
+        delivery = None
     subscriber = delivery.subscriber if delivery else _addressee(event)
     if subscriber is None:
         return False
@@ -78,6 +81,14 @@ def _delivery(event: Told) -> Delivery | None:
             return deliveries.filter(campaign_id=ids[0], subscriber_id=ids[1]).first()
     by_number = deliveries.filter(provider_id=event.message_id) if event.message_id else deliveries.none()
     return by_number.order_by("-pk").first()
+
+
+def _is_to(event: Told, subscriber: Subscriber) -> bool:
+    """Whether the report is about a letter to this person; some say nothing of the address."""
+    try:
+        return not event.recipient or addresses.canonical(event.recipient).lower() == subscriber.email.lower()
+    except ValidationError:
+        return False
 
 
 def _addressee(event: Told) -> Subscriber | None:

@@ -29,16 +29,17 @@ def freeze(campaign: Campaign, *, practice: Practice, now: datetime) -> int:
     """
     with timezone.override(practice.zone):
         everyone = campaign.audience(list(campaign.topics.all()))
-        people = everyone.order_by("pk").values_list("pk", flat=True).iterator(AT_ONCE)
+        people = everyone.order_by("pk").values_list("pk", "email").iterator(AT_ONCE)
         count = 0
         for some in _chunks(people):
-            hashes = [tokens.hashed(tokens.token_for(campaign.code, person)).hex() for person in some]
+            subscribers = [person for person, _email in some]
+            hashes = [tokens.hashed(tokens.token_for(campaign.code, email)).hex() for _person, email in some]
             with connection.cursor() as cursor:
-                cursor.execute(ADD, {"campaign": campaign.pk, "subscribers": some, "hashes": hashes, "now": now})
+                cursor.execute(ADD, {"campaign": campaign.pk, "subscribers": subscribers, "hashes": hashes, "now": now})
             count += len(some)
     return count
 
 
-def _chunks(people: Iterator[int]) -> Iterator[list[int]]:
+def _chunks(people: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
     while some := list(islice(people, AT_ONCE)):
         yield some

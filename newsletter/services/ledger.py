@@ -29,7 +29,8 @@ PREPARE newsletter_claim (
 WITH recorded AS (
     UPDATE newsletter_delivery SET
         state = $3, answer = $4, provider_id = $5, next_attempt_at = $6, attempts = attempts - $7, lease_until = NULL
-    WHERE id = $1 AND attempts = $2 AND attempted_at = $12 AND state IN ('sending', 'uncertain')
+    WHERE id = $1 AND attempts = $2 AND attempted_at = $12
+        AND (state = 'sending' OR state = 'uncertain' AND $3 NOT IN ('queued', 'retry'))
 ), due AS (
     SELECT delivery.id, delivery.subscriber_id
     FROM newsletter_delivery delivery JOIN newsletter_campaign campaign ON campaign.id = delivery.campaign_id
@@ -110,7 +111,7 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
 
     Who is off the list or suppressed by now is passed over and written down as such. None: nothing is due, the
     campaign is not being sent, or the caller does not want to go on. An outcome that a person has settled meanwhile
-    is not recorded.
+    is not recorded; nor is, after the lease, one by which the letter would wait: the campaign may have ended.
     """
     said: dict[str, Any] = {
         "last": last and last.claim.delivery,

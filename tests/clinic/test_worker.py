@@ -437,3 +437,19 @@ def test_what_has_served_its_purpose_is_removed_and_nothing_else(db):
     assert set(MailLink.objects.values_list("purpose", flat=True)) == {"0", "1"}
     assert list(RateLimit.objects.values_list("key", flat=True)) == ["open"]
     assert len(removed) == 3
+
+
+@outside_a_transaction
+def test_what_breaks_the_mailing_list_holds_up_no_letter(sink, settings, monkeypatch, caplog):
+    def full(**_said):
+        raise OSError(28, "No space left on device")
+
+    settings.SENDS_MAIL = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
+    monkeypatch.setattr(worker.mailings, "look_back", full)
+    make_letter(next_attempt_at=timezone.now())
+
+    assert worker.Worker().turn() is False
+
+    assert (len(sink.accepted), "The mailing list's turn failed" in caplog.text) == (1, True)

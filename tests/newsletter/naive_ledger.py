@@ -142,7 +142,9 @@ class NaiveMailing:
         return claimed
 
     def _record(self, reader, claim, state, next_at):
-        if reader.claim == claim and reader.state in {"sending", "uncertain"}:
+        # Too late, nothing is put back among those that wait: perhaps nobody is sending any more.
+        is_waiting = state in {"queued", "retry"}
+        if reader.claim == claim and (reader.state == "sending" or (reader.state == "uncertain" and not is_waiting)):
             reader.state, reader.next_at = state, next_at
             reader.attempts -= state == "queued"
 

@@ -46,7 +46,7 @@ def join(client, email=ADA):
 def sent_newsletter(subscriber, **fields):
     """A delivery of a campaign under way to this person, and the token in its links."""
     campaign = fields.pop("campaign", None) or started_campaign()
-    token = tokens.token_for(campaign.code, subscriber.pk)
+    token = tokens.token_for(campaign.code, subscriber.email)
     fields = {"state": "accepted", "token_hash": tokens.hashed(token), **fields}
     return Delivery.objects.create(campaign=campaign, subscriber=subscriber, **fields), token
 

@@ -189,9 +189,9 @@ def test_the_letter_is_shown_as_that_person_gets_it(desk, settings):
     assert "Hello Ada &lt;b&gt;," in page
     assert "Bob" not in page
     assert "Written later" not in page
-    own = tokens.token_for(campaign.code, ada.pk)
+    own = tokens.token_for(campaign.code, ada.email)
     assert f"/newsletter/unsubscribe/{own}/" in page
-    assert tokens.token_for(campaign.code, bob.pk) not in page
+    assert tokens.token_for(campaign.code, bob.email) not in page
     text = desk.get(f"{LIST}{letter.pk}/letter/", {"as": "text"})
     assert text["Content-Type"] == "text/plain; charset=utf-8"
     assert "Hello Ada <b>," in text.content.decode()
@@ -202,7 +202,7 @@ def test_nobody_gets_hold_of_a_persons_links_where_letters_go_out(desk, settings
     campaign = started(State.ACCEPTED)
     settings.TRIAL, settings.SENDS_MAIL = trial, sends
     letter = campaign.deliveries.get()
-    own = tokens.token_for(campaign.code, letter.subscriber_id)
+    own = tokens.token_for(campaign.code, letter.subscriber.email)
     for form in ("", "text"):
         page = desk.get(f"{LIST}{letter.pk}/letter/", {"as": form}).content.decode()
         assert "Hello Ada," in page

@@ -142,7 +142,10 @@ def test_what_the_provider_does_not_send_on_has_failed(client, settings):
 def test_several_events_come_in_one_request(client, settings):
     use(settings, "sendgrid")
     first, second = make_delivery("uncertain"), make_delivery("uncertain", email="bob@example.com")
-    bodies = [told("sendgrid", "delivered", mark=mark_of(delivery), to="x@example.com") for delivery in (first, second)]
+    bodies = [
+        told("sendgrid", "delivered", mark=mark_of(delivery), to=delivery.subscriber.email)
+        for delivery in (first, second)
+    ]
 
     post(client, "sendgrid", [*bodies[0], *bodies[1]])
 
@@ -246,3 +249,13 @@ def test_each_provider_that_can_be_set_can_be_read_and_has_a_mark(provider):
 def test_without_a_provider_there_is_no_header():
     assert delivery_header("", "n1-2-abc") is None
     assert untracked_headers("") == ()
+
+
+def test_a_mark_that_a_restored_database_gave_to_somebody_else_harms_nobody(client, settings):
+    use(settings, "sendgrid")
+    delivery = make_delivery("accepted")
+
+    post(client, "sendgrid", told("sendgrid", "complained", mark=mark_of(delivery), to="somebody.else@example.net"))
+
+    delivery.subscriber.refresh_from_db()
+    assert (delivery.subscriber.state, MailEvent.objects.count()) == ("confirmed", 0)

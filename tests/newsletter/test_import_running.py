@@ -123,6 +123,7 @@ def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
     made = work(upload(MANY))
     importing.approve(made)
     first = running._claim(NOON)
+    running._begin(first)
     second = ListImport.objects.get(pk=first.pk)
     running._go_on(first, now=NOON, goes_on=times(1))
     before = brought_in()

@@ -52,7 +52,7 @@ def test_each_letter_has_its_own_number_and_links(sink):
     send_all()
 
     for message, person in zip(sink.accepted, people, strict=True):
-        token = tokens.token_for(campaign.code, person.pk)
+        token = tokens.token_for(campaign.code, person.email)
         assert message["Message-ID"] == tokens.message_id(campaign.pk, person.pk)
         assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/newsletter/unsubscribe/{token}/>"
         assert tokens.of_message_id(message["Message-ID"]) == (campaign.pk, person.pk)
@@ -197,9 +197,17 @@ def test_a_dead_address_is_off_the_list_for_ever(sink, words):
     assert campaign.deliveries.get().bounced_at is not None
 
 
-def test_a_refused_sender_is_nobodys_dead_address(sink):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.1.8 Your own domain does not exist",
+        "554 5.7.1 Client host [65.1.1.3] blocked",
+        "550 5.1.100 Something else",
+    ],
+)
+def test_a_refusal_of_the_sender_is_nobodys_dead_address(sink, words):
     _campaign, (person,) = begun(count=1)
-    sink.answers.append("550 5.1.8 Your own domain does not exist")
+    sink.answers.append(words)
 
     send_all()
 

@@ -115,6 +115,7 @@ def take_up(*, now: datetime, goes_on: Callable[[], bool]) -> None:
         remove_files(old)
     while goes_on() and (claimed := _claim(now)):
         try:
+            _begin(claimed)
             is_at_the_end = _go_on(claimed, now=now, goes_on=goes_on)
         except LostIt:
             continue
@@ -135,21 +136,25 @@ def _claim(now: datetime) -> ListImport | None:
         if found is None:
             return None
         found.lease_until = now + LEASE
-        if found.state in (State.WAITING, State.APPROVED):
-            _begin(found)
-        found.save()
+        found.save(update_fields=["lease_until"])
     return found
 
 
-def _begin(found: ListImport) -> None:
-    """From the first row, with a new report."""
-    found.state = State.CHECKING if found.state == State.WAITING else State.IMPORTING
-    found.counts, found.rows_done, found.bytes_done = {}, 0, 0
-    before, storage = str(found.report), found.report.storage
-    found.report.save(f"import-{found.pk}-{found.state}.csv", ContentFile(report.header()), save=False)
-    found.place = {"report": len(report.header())}
-    if before:
-        transaction.on_commit(partial(storage.delete, before))
+def _begin(claimed: ListImport) -> None:
+    """From the first row, with a new report, unless it has begun. Raises LostIt when somebody has cancelled it."""
+    if claimed.state not in (State.WAITING, State.APPROVED):
+        return
+    with transaction.atomic():
+        if ListImport.objects.select_for_update().get(pk=claimed.pk).state != claimed.state:
+            raise LostIt
+        claimed.state = State.CHECKING if claimed.state == State.WAITING else State.IMPORTING
+        claimed.counts, claimed.rows_done, claimed.bytes_done = {}, 0, 0
+        before, storage = str(claimed.report), claimed.report.storage
+        claimed.report.save(f"import-{claimed.pk}-{claimed.state}.csv", ContentFile(report.header()), save=False)
+        claimed.place = {"report": len(report.header())}
+        claimed.save()
+        if before:
+            transaction.on_commit(partial(storage.delete, before))
 
 
 def _go_on(claimed: ListImport, *, now: datetime, goes_on: Callable[[], bool]) -> bool:

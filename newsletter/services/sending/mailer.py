@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from newsletter.models import Campaign, Delivery, Subscriber
 from newsletter.services import bounces, ledger, tokens
@@ -91,7 +91,7 @@ class Mailer:
         self._served_at[campaign.pk] = time.monotonic()
         try:
             served = _Slice(self, campaign, post, goes_on).run()
-        except DatabaseError:
+        except (InterfaceError, OperationalError):
             raise
         except Exception as error:
             # What is wrong with one campaign must not hold up the others, nor be tried again for ever.
@@ -155,7 +155,7 @@ class _Slice:
 
     def _send(self, claim: Claim, mailing: Mailing) -> Outcome:
         now = self._mailer.now()
-        token = tokens.token_for(self._campaign.code, claim.subscriber)
+        token = tokens.token_for(self._campaign.code, claim.email)
         if tokens.hashed(token) != claim.token_hash:
             # SECRET_KEY has changed since the campaign started; without this the letter's links would lead nowhere.
             Delivery.objects.filter(pk=claim.delivery).update(token_hash=tokens.hashed(token))

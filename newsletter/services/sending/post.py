@@ -14,7 +14,7 @@ from newsletter.models import Delivery
 
 State = Delivery.State
 # The address itself is wrong (RFC 3463 section 3.2, RFC 7505 for 5.1.10); a sender that is refused is 5.1.7 or 5.1.8.
-DEAD_ADDRESS = re.compile(r"5\.1\.(?:1|2|3|6|10)\b")
+DEAD_ADDRESS = re.compile(r"\A5\d\d[ -]5\.1\.(?:1|2|3|6|10)(?![.\d])")
 PROVIDERS_NUMBER = re.compile(r"(?:queued as|id=|\bok:?)\s+<?([\w.@+-]{8,200})", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def is_dead_address(self) -> bool:
-        return self.state == State.FAILED and bool(DEAD_ADDRESS.search(self.words))
+        return self.state == State.FAILED and bool(DEAD_ADDRESS.match(self.words))
 
     @property
     def provider_id(self) -> str:

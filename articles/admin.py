@@ -79,9 +79,9 @@ def drafts(now: datetime) -> Panel:
         for article in waiting.only("title", "changed_at")[:LENGTH]
     ]
     return Panel(
-        _("Drafts"),
+        _("Drafts of articles"),
         rows,
         total=waiting.count(),
         url=f"{reverse('admin:articles_article_changelist')}?status__exact=draft",
-        empty=_("No draft is waiting."),
+        empty=_("No draft of an article is waiting."),
     )

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,9 @@ def append(lines: Iterable[Line]) -> None:
         return
     file = os.open(path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
+        # One that was copied back may stand open to others. The owner alone can change that, and the line matters more.
+        with suppress(PermissionError):
+            os.fchmod(file, 0o600)
         left = memoryview(written.encode())
         while left:
             left = left[os.write(file, left) :]

@@ -54,9 +54,13 @@ def opened_by(
 
 
 def private(response: HttpResponse) -> HttpResponse:
-    """Without no-referrer: a browser that sends none says `Origin: null` too, and its forms would be refused."""
+    """The token stands in no Referer, also none to our own pages.
+
+    Not no-referrer: a browser that sends none says `Origin: null` too, and its forms would be refused.
+    """
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex"
+    response["Referrer-Policy"] = "strict-origin"
     return response
 
 

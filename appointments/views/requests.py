@@ -62,4 +62,5 @@ def _form_page(request: HttpRequest, form: RequestForm, status: int = HTTPStatus
 def _private(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     response["X-Robots-Tag"] = "noindex"
+    response["Referrer-Policy"] = "strict-origin"
     return response

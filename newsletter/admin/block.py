@@ -102,7 +102,7 @@ def _shortened(offers: QuerySet[Offer]) -> QuerySet[Offer]:
 
 def _told(offer: Offer) -> str:
     now = timezone.now()
-    day = date_format(timezone.localtime(offer.ends_at), "DATE_FORMAT")
+    day = date_format(timezone.localtime(offer.last_moment), "DATE_FORMAT")
     if offer.ends_at <= now:
         return _("%(offer)s (ended on %(day)s)") % {"offer": offer.title, "day": day}
     if offer.starts_at > now:

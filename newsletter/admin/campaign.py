@@ -32,7 +32,10 @@ MOST_COPIED = 10
 
 @admin.register(Campaign)
 class CampaignAdmin(RichTextAdmin):
-    """Writing a campaign. Once it has started nothing of it can be changed: its letters are on their way."""
+    """Writing a campaign. Once it has started nothing of it can be changed: its letters are on their way.
+
+    One that is scheduled goes out by itself, so who may not send mailings does not change it.
+    """
 
     form = CampaignForm
     inlines = [BlockInline]
@@ -46,7 +49,7 @@ class CampaignAdmin(RichTextAdmin):
     actions = ["copy"]
     prepopulated_fields = {"slug": ["subject"]}
     change_form_template = "admin/newsletter/campaign/change_form.html"
-    change_list_template = "admin/newsletter/campaign/change_list.html"
+    empty_words = gettext_lazy("No campaign yet.")
 
     class Media:
         css = {"all": ["css/admin_mailings.css"]}
@@ -86,7 +89,12 @@ class CampaignAdmin(RichTextAdmin):
         return form
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or obj.is_open)
+        if not super().has_change_permission(request, obj):
+            return False
+        is_scheduled = obj is not None and obj.state == Campaign.State.SCHEDULED
+        if is_scheduled and not request.user.has_perm("newsletter.send_campaign"):
+            return False
+        return obj is None or obj.is_open
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         is_draft = obj is None or obj.state == Campaign.State.DRAFT
@@ -115,11 +123,14 @@ class CampaignAdmin(RichTextAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         campaign = Campaign.objects.filter(pk=object_id).first() if object_id and object_id.isdecimal() else None
-        if campaign and request.method == "POST" and not campaign.is_open:
+        is_refused = self.has_change_permission(request) and not self.has_change_permission(request, campaign)
+        if campaign and request.method == "POST" and is_refused:
             words = _("Nothing was changed: the campaign is %(state)s. Copy it to write another.")
             messages.error(request, words % {"state": campaign.get_state_display()})
             return HttpResponseRedirect(reverse("admin:newsletter_campaign_change", args=[campaign.pk]))
-        shown = {"campaign": campaign, "reached": reached(campaign) if campaign and campaign.is_open else None}
+        # Counting a long list takes its time: the page has it fetched, and without a script there is a link.
+        is_counted = campaign is not None and campaign.is_open and "count" in request.GET
+        shown = {"campaign": campaign, "reached": reached(campaign) if campaign and is_counted else None}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def response_add(self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None) -> HttpResponse:

@@ -19,14 +19,26 @@ WHEN = "M j, Y, g:i a"
 
 
 def for_list(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
-    """With their topics, and how many letters wait of those that are under way or were cut short.
+    """With their topics, and how many letters wait, failed or are uncertain.
 
     Without the frozen content, which only the letter itself needs.
     """
-    waiting = Delivery.objects.waiting().filter(campaign=OuterRef("pk")).order_by().values("campaign")
-    counted = Subquery(waiting.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
-    under_way = When(state__in=[State.SENDING, State.PAUSED, State.CANCELLED], then=Coalesce(counted, 0))
-    return campaigns.defer("content").prefetch_related("topics").annotate(waiting=Case(under_way, default=0))
+    cut_short = [State.SENDING, State.PAUSED, State.CANCELLED]
+    return (
+        campaigns.defer("content")
+        .prefetch_related("topics")
+        .annotate(
+            waiting=Case(When(state__in=cut_short, then=_counted(Delivery.objects.waiting())), default=0),
+            failed=_counted(Delivery.objects.filter(state=Delivery.State.FAILED)),
+            uncertain=_counted(Delivery.objects.uncertain()),
+        )
+    )
+
+
+def _counted(deliveries: QuerySet[Delivery]) -> Coalesce:
+    """So many of them belong to each campaign; each of these states has an index of its own."""
+    own = deliveries.filter(campaign=OuterRef("pk")).order_by().values("campaign")
+    return Coalesce(Subquery(own.annotate(count=Count("pk")).values("count"), output_field=IntegerField()), 0)
 
 
 @admin.display(description=gettext_lazy("state"), ordering="state")
@@ -66,9 +78,15 @@ def progress(campaign: Campaign) -> SafeString | str:
         return "–"
     done = campaign.recipients - campaign.waiting  # type: ignore[attr-defined] # annotated by for_list
     said = {"done": intcomma(done), "all": intcomma(campaign.recipients)}
-    words = _("%(done)s of %(all)s") % said
+    words = ", ".join([_("%(done)s of %(all)s") % said, *_not_arrived(campaign)])
     if campaign.state not in {State.SENDING, State.PAUSED}:
         return words
     return format_html(
         '<progress value="{}" max="{}" aria-hidden="true"></progress> {}', done, campaign.recipients or 1, words
     )
+
+
+def _not_arrived(campaign: Campaign) -> list[str]:
+    """What is done and has perhaps reached nobody."""
+    counts = {_("%(count)s failed"): campaign.failed, _("%(count)s uncertain"): campaign.uncertain}  # type: ignore[attr-defined] # annotated by for_list
+    return [words % {"count": intcomma(count)} for words, count in counts.items() if count]

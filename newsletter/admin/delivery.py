@@ -17,13 +17,13 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import User
-from newsletter.admin.uncertain import uncertain_urls
+from newsletter.admin.uncertain import left_out, sent_again, uncertain_urls
 from newsletter.emails import rendering
 from newsletter.emails.person import Person
 from newsletter.models import Campaign, Delivery, Subscriber
@@ -35,7 +35,8 @@ MOST_LISTED = 10_000
 CAMPAIGNS_OFFERED = 15
 # People whose addresses begin alike; more typing finds the one.
 MOST_FOUND = 200
-# A letter brings its styles in itself; it may run nothing, and load pictures of this site alone.
+# A letter brings its styles in itself; it may run nothing, and load pictures of this site alone. It keeps its origin,
+# or these would be somebody else's.
 LETTER_POLICY = {
     "default-src": [NONE],
     "style-src": [UNSAFE_INLINE],
@@ -43,6 +44,7 @@ LETTER_POLICY = {
     "base-uri": [NONE],
     "form-action": [NONE],
     "frame-ancestors": [SELF],
+    "sandbox": ["allow-same-origin"],
 }
 
 
@@ -100,6 +102,7 @@ class DeliveryAdmin(admin.ModelAdmin):
     search_fields = ["subscriber__email"]
     search_help_text = _("A whole address, or how it begins.")
     actions = ["send_again"]
+    empty_words = _("No letter yet. When a campaign starts, each of its letters gets a line here.")
     change_list_template = "admin/newsletter/delivery/change_list.html"
     change_form_template = "admin/newsletter/delivery/change_form.html"
     fieldsets = [
@@ -107,6 +110,16 @@ class DeliveryAdmin(admin.ModelAdmin):
         (_("Afterwards"), {"fields": ["delivered_at", "bounced_at", "complained_at", "left_at", "settled_by"]}),
         (_("For the log of the mail provider"), {"fields": ["message_id", "provider_id"]}),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Delivery | None = None) -> Any:
+        """A letter that the server refused for good has failed, and nothing came back; its words say what is wrong."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.state != Delivery.State.FAILED:
+            return fieldsets
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "bounced_at"]})
+            for name, options in fieldsets
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         # What was written is long, and the same in each row.
@@ -155,12 +168,14 @@ class DeliveryAdmin(admin.ModelAdmin):
         """An uncertain one is settled on its own page, which says what may come of it."""
         failed = Delivery.objects.filter(pk__in=chosen.order_by().values("pk"), state=Delivery.State.FAILED)
         try:
-            count = reconciling.send_again(failed, by=cast(User, request.user), now=timezone.now())
+            done = reconciling.send_again(failed, by=cast(User, request.user), now=timezone.now())
         except NotNow as reason:
             self.message_user(request, str(reason), messages.ERROR)
             return
-        words = ngettext("%(count)d letter will be sent again.", "%(count)d letters will be sent again.", count)
-        self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.INFO)
+        if done.sent or not done.left_out:
+            self.message_user(request, sent_again(done.sent), messages.SUCCESS if done.sent else messages.INFO)
+        if done.left_out:
+            self.message_user(request, left_out(done.left_out), messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:
         guard = self.admin_site.admin_view
@@ -206,11 +221,12 @@ class DeliveryAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         delivery = cast(Delivery | None, self.get_object(request, object_id))
+        has_failed = delivery is not None and delivery.state == Delivery.State.FAILED
+        may_be_written_to = has_failed and Subscriber.objects.mailable().filter(deliveries=delivery).exists()
         offers = {
             "title": gettext("One letter"),
-            "may_send_again": delivery is not None
-            and delivery.state == Delivery.State.FAILED
-            and self.has_settle_permission(request),
+            "may_send_again": may_be_written_to and self.has_settle_permission(request),
+            "is_for_nobody": has_failed and not may_be_written_to,
             "is_uncertain": delivery is not None and delivery.state == Delivery.State.UNCERTAIN,
             "is_read_here": _is_read_here(),
         }

@@ -24,7 +24,7 @@ from newsletter.forms.list_import import ListImportForm
 from newsletter.models import ListImport, Subscriber
 from newsletter.services import exporting, importing
 from newsletter.services.importing import report
-from newsletter.services.importing.judging import EFFECTIVE, Outcome
+from newsletter.services.importing.judging import EFFECTIVE, Outcome, said
 
 SHOWN = 100
 TEMPLATES = "admin/newsletter/listimport"
@@ -146,22 +146,38 @@ class ListImportAdmin(admin.ModelAdmin):
         return redirect("admin:newsletter_listimport_change", pk)
 
     def _page(self, request: HttpRequest, found: ListImport, template: str) -> TemplateResponse:
+        is_check = _is_check(found)
+        problems = [] if found.is_under_way else _problems(found)
+        would = {str(outcome.label): said(outcome, is_check=is_check) for outcome in Outcome}
         shown = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": str(found),
             "import": found,
             "may_change": self.has_change_permission(request),
-            "counts": [(outcome.label, found.counts[outcome]) for outcome in Outcome if found.counts.get(outcome)],
+            "is_check": is_check,
+            "counts": [
+                (said(outcome, is_check=is_check), found.counts[outcome])
+                for outcome in Outcome
+                if found.counts.get(outcome)
+            ],
+            "unlisted": sum(found.counts.get(name, 0) for name in report.UNCHANGED),
             "remarks": found.counts.get("remarks", 0),
             "percent": min(100, 100 * found.bytes_done // (found.bytes_total or 1)),
             "changes": sum(found.counts.get(outcome.value, 0) for outcome in EFFECTIVE),
             "button": _button(found),
             "whose": Subscriber.State(found.status).label if found.status else "",
-            "problems": [] if found.is_under_way else _problems(found),
+            "problems": [{**row, "outcome": would.get(row["outcome"], row["outcome"])} for row in problems],
+            "names_files": any(row["file"] != found.name for row in problems),
             "most": SHOWN,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", shown)
+
+
+def _is_check(found: ListImport) -> bool:
+    """Whether its numbers say what would become of the rows. One that was cancelled or broke has the report of one."""
+    before = (ListImport.State.WAITING, ListImport.State.CHECKING, ListImport.State.CHECKED, ListImport.State.APPROVED)
+    return found.state in before or f"-{ListImport.State.CHECKING}" in str(found.report)
 
 
 def _button(found: ListImport) -> str:

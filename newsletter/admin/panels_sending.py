@@ -4,21 +4,33 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clinic.dashboard import Panel, Row, panel
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, Delivery, Pace
 
 LENGTH = 5
 
 
 @panel(order=15, permission="newsletter.settle_delivery")
 def mailings_that_need_you(now: datetime) -> Panel:
-    """Letters that are uncertain, mailings that stand still, and those that could not start."""
-    uncertain, stopped = _uncertain(), _stopped()
+    """Letters that are uncertain, mailings that stand still or wait for the server, and those that could not start."""
+    uncertain, resting, stopped = _uncertain(), _resting(now), _stopped()
     rows = [
         *uncertain,
+        *(
+            Row(
+                _("Waiting for the mail server: %(subject)s") % {"subject": pace.campaign.subject},
+                reverse("admin:newsletter_campaign_sending", args=[pace.campaign_id]),
+                _("At %(at)s it tries again. It said: %(trouble)s")
+                % {"at": date_format(timezone.localtime(pace.rests_until), "P"), "trouble": pace.trouble},
+                is_urgent=True,
+            )
+            for pace in resting[:LENGTH]
+        ),
         *(
             Row(
                 _("Paused: %(subject)s") % {"subject": campaign.subject}
@@ -34,7 +46,7 @@ def mailings_that_need_you(now: datetime) -> Panel:
     return Panel(
         gettext_lazy("Mailings that need you"),
         rows,
-        total=len(uncertain) + stopped.count() if rows else 0,
+        total=len(uncertain) + resting.count() + stopped.count() if rows else 0,
         empty=gettext_lazy("Every mailing goes its way."),
     )
 
@@ -46,6 +58,12 @@ def _uncertain() -> list[Row]:
     words = ngettext("%(count)d letter is uncertain", "%(count)d letters are uncertain", count) % {"count": count}
     remark = _("Did they arrive? Only a person can say.")
     return [Row(words, reverse("admin:newsletter_delivery_uncertain"), remark, is_urgent=True)]
+
+
+def _resting(now: datetime) -> QuerySet[Pace]:
+    """Of the mailings that are being sent, those whose mail server is away; they try again by themselves."""
+    found = Pace.objects.filter(campaign__state=Campaign.State.SENDING, rests_until__gt=now)
+    return found.select_related("campaign").only("rests_until", "trouble", "campaign__subject").order_by("pk")
 
 
 def _stopped() -> QuerySet[Campaign]:

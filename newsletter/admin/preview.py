@@ -114,9 +114,9 @@ def _tell(request: HttpRequest, campaign: Campaign, tried: list[test_letters.Tri
     for one in tried:
         said = {"email": one.to.email, "words": one.words}
         if one.is_accepted:
-            messages.success(request, _("%(email)s: accepted by the server: %(words)s") % said)
+            messages.success(request, _("Test to %(email)s: accepted by the server: %(words)s") % said)
         else:
-            messages.error(request, _("%(email)s: not accepted. The answer was: %(words)s") % said)
+            messages.error(request, _("Test to %(email)s: not accepted. The answer was: %(words)s") % said)
     count = sum(one.is_accepted for one in tried)
     words = ngettext("Sent %(count)d test letter.", "Sent %(count)d test letters.", count) % {"count": count}
     admin.site.get_model_admin(Campaign).log_change(request, campaign, words)

@@ -52,7 +52,9 @@ def _letters(campaign: Campaign, figures: Figures) -> Iterator[Line]:
     yield Line(_("Recipients"), everybody, _("written down when it started"))
     yield Line(_("Sent"), figures.sent, _share(figures.sent, everybody, _("of the recipients")))
     if figures.waiting:
-        yield Line(_("Waiting"), figures.waiting, _share(figures.waiting, everybody, _("of the recipients")))
+        is_cancelled = campaign.state == Campaign.State.CANCELLED
+        label = _("Not sent: cancelled") if is_cancelled else _("Waiting")
+        yield Line(label, figures.waiting, _share(figures.waiting, everybody, _("of the recipients")))
     if figures.kept:
         yield Line(_("Kept here"), figures.kept, _("There is no mail server: staff can read them, nobody got them."))
     yield Line(
@@ -61,7 +63,8 @@ def _letters(campaign: Campaign, figures: Figures) -> Iterator[Line]:
     if figures.uncertain:
         where = f"{reverse('admin:newsletter_delivery_uncertain')}?campaign={campaign.pk}"
         yield Line(_("Uncertain"), figures.uncertain, _("Nobody knows whether they arrived. Settle them."), True, where)
-    yield Line(_("Not sent"), figures.skipped, _("They had left, or could not be written to, before their turn came."))
+    off_the_list = _("Not sent: off the list")
+    yield Line(off_the_list, figures.skipped, _("They had left, or could not be written to, before their turn came."))
 
 
 def _after(figures: Figures) -> Iterator[Line]:
@@ -72,7 +75,7 @@ def _after(figures: Figures) -> Iterator[Line]:
         else _("The mail provider tells it, if asked to.")
     )
     yield Line(_("Delivered"), figures.delivered, words)
-    yield Line(_("Came back"), figures.bounced, _share(figures.bounced, figures.sent, of_sent))
+    yield Line(_("Bounced"), figures.bounced, _share(figures.bounced, figures.sent, of_sent))
     yield _complaints(figures, of_sent)
     yield Line(_("Left by its link"), figures.left, _share(figures.left, figures.sent, of_sent))
     yield Line(_("Appointment requests"), figures.requests, _("came by its links"))

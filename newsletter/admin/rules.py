@@ -12,6 +12,8 @@ from newsletter.models import MailingRules
 class MailingRulesAdmin(admin.ModelAdmin):
     """One row: the list leads straight to it. While there is none the defaults hold."""
 
+    empty_words = _("No rules of your own yet: the defaults hold.")
+
     fieldsets = [
         (_("Who writes"), {"fields": ["sender_name", "reply_to", "dkim_selector"]}),
         (_("How fast, and when to stop"), {"fields": ["rate_per_minute", "breaker_percent", "breaker_least"]}),
@@ -32,4 +34,6 @@ class MailingRulesAdmin(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if MailingRules.objects.exists():
             return HttpResponseRedirect(reverse("admin:newsletter_mailingrules_change", args=[1]))
+        if self.has_add_permission(request):
+            return HttpResponseRedirect(reverse("admin:newsletter_mailingrules_add"))
         return super().changelist_view(request, extra_context)

@@ -21,7 +21,7 @@ from clinic.models import User
 from newsletter.admin import sending_page
 from newsletter.forms.schedule import RateForm, ScheduleForm
 from newsletter.models import Campaign
-from newsletter.services import campaigns, checklist
+from newsletter.services import campaigns, checklist, on_the_site
 from newsletter.services.rate import set_rate
 from newsletter.templatetags.newsletter_clock import moment
 
@@ -41,6 +41,8 @@ def sending_urls(site: AdminSite) -> list[URLPattern]:
         ("resume/", "resume", site.admin_view(resume)),
         ("cancel/", "cancel", site.admin_view(cancel)),
         ("rate/", "rate", site.admin_view(rate)),
+        ("hide/", "hide", site.admin_view(hide)),
+        ("show/", "show", site.admin_view(show)),
     ]
     return [path(f"<int:pk>/{address}", view, name=f"newsletter_campaign_{name}") for address, name, view in pages]
 
@@ -77,8 +79,17 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, campaign, now=now, form=form)
     at = form.cleaned_data["instant"]
-    done = _("It will be sent on %(when)s.") % {"when": moment(at)}
-    return _step(request, campaign, campaigns.schedule, done, now=now, goals=(), at=at)
+    try:
+        campaigns.schedule(campaign, at=at, by=cast(User, request.user), now=now)
+    except campaigns.NotNow as reason:
+        campaign.refresh_from_db(fields=["state"])
+        if campaign.is_open:
+            form.add_error(None, str(reason))
+            return _page(request, campaign, now=now, form=form)
+        messages.error(request, str(reason))
+    else:
+        messages.success(request, _("It will be sent on %(when)s.") % {"when": moment(at)})
+    return _back(pk)
 
 
 @require_POST
@@ -126,6 +137,28 @@ def rate(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, campaign, now=now, rate_form=form)
     per_minute = form.cleaned_data["rate_per_minute"]
     return _step(request, campaign, set_rate, _("The rate is changed."), goals=(), per_minute=per_minute)
+
+
+@require_POST
+def hide(request: HttpRequest, pk: int) -> HttpResponse:
+    done = _("Taken off the site: the archive, its feed and the sitemap show it no more. Who got it still has it.")
+    return _on_the_site(request, _campaign(request, pk), on_the_site.take_off, done)
+
+
+@require_POST
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    return _on_the_site(request, _campaign(request, pk), on_the_site.show, _("It is shown in the archive on the site."))
+
+
+def _on_the_site(request: HttpRequest, campaign: Campaign, act: Callable[..., None], done: str) -> HttpResponse:
+    try:
+        act(campaign=campaign)
+    except campaigns.NotNow as reason:
+        messages.error(request, str(reason))
+    else:
+        admin.site.get_model_admin(Campaign).log_change(request, campaign, done)
+        messages.success(request, done)
+    return _back(campaign.pk)
 
 
 def _step(

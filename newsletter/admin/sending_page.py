@@ -1,5 +1,6 @@
 """What the page of one campaign's sending shows, in words for staff."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from newsletter.forms.schedule import RateForm, ScheduleForm
 from newsletter.models import Campaign, Delivery, MailingRules
@@ -98,21 +100,29 @@ def progress_context(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
     return {
         "campaign": campaign,
         "progress": found,
-        "lines": [
-            Line(
-                state=state.value,
-                label=str(state.label),
-                count=found.counts[state],
-                url=reverse("admin:newsletter_delivery_uncertain") + f"?campaign={campaign.pk}"
-                if state == Delivery.State.UNCERTAIN
-                else listed(campaign, state),
-                is_urgent=state in TO_LOOK_AT,
-            )
-            for state in SHOWN
-            if found.counts.get(state)
-        ],
+        "lines": [*_lines(campaign, found.counts)],
         "poll_seconds": _pause_between_looks(campaign),
     }
+
+
+def _lines(campaign: Campaign, counts: dict[str, int]) -> Iterator[Line]:
+    """What waited when the campaign was cancelled is never sent, so it no longer waits."""
+    never = sum(counts.get(state, 0) for state in Delivery.WAITING) if campaign.state == State.CANCELLED else 0
+    for state in SHOWN:
+        if not counts.get(state) or (never and state in Delivery.WAITING):
+            continue
+        yield Line(
+            state=state.value,
+            label=str(state.label),
+            count=counts[state],
+            url=reverse("admin:newsletter_delivery_uncertain") + f"?campaign={campaign.pk}"
+            if state == Delivery.State.UNCERTAIN
+            else listed(campaign, state),
+            is_urgent=state in TO_LOOK_AT,
+        )
+    if never:
+        url = listed(campaign, *Delivery.WAITING)
+        yield Line(state="cancelled", label=_("not sent: cancelled"), count=never, url=url, is_urgent=False)
 
 
 def _pause_between_looks(campaign: Campaign) -> int | None:
@@ -122,9 +132,10 @@ def _pause_between_looks(campaign: Campaign) -> int | None:
     return 15 if campaign.state == State.PAUSED else None
 
 
-def listed(campaign: Campaign, state: str) -> str:
-    """The address of the list of its letters in this state."""
-    wanted = urlencode({"campaign": campaign.pk, "state__exact": state})
+def listed(campaign: Campaign, *states: str) -> str:
+    """The address of the list of its letters in this state, or in one of these."""
+    in_them = {"state__exact": states[0]} if len(states) == 1 else {"state__in": ",".join(states)}
+    wanted = urlencode({"campaign": campaign.pk, **in_them})
     return f"{reverse('admin:newsletter_delivery_changelist')}?{wanted}"
 
 

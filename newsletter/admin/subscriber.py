@@ -81,6 +81,7 @@ class SubscriberAdmin(admin.ModelAdmin):
     search_help_text = _("Part of an address or a name.")
     list_per_page = 50
     show_full_result_count = False
+    empty_words = _("Nobody is on the list yet. People sign up on the site themselves, or come with an imported list.")
     fieldsets = [
         (None, {"fields": ["email", "name", "state", "what_forbids_it", "chosen_topics", "language"]}),
         (_("When"), {"fields": ["created_at", "confirmed_at", "left_at"]}),

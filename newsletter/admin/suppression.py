@@ -24,6 +24,7 @@ class SuppressionAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     sortable_by = ()
+    empty_words = _("No address yet. Here stands who has left, who complained, and whose address does not work.")
     fields = ["email", "reason", "at", "words", "by"]
 
     def get_search_results(

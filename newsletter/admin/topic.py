@@ -1,8 +1,13 @@
+from datetime import datetime
+
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from clinic.dashboard import Panel, Row, panel
 from newsletter.models import Campaign, Subscriber, Topic
 
 
@@ -15,6 +20,7 @@ class TopicAdmin(admin.ModelAdmin):
     fields = ["name", "slug", "description", "position", "is_offered"]
     prepopulated_fields = {"slug": ["name"]}
     show_full_result_count = False
+    empty_words = _("No topic yet. Without topics there is nothing to choose: everybody gets every newsletter.")
     # Deleted one by one, so that each is asked about.
     actions = None
 
@@ -32,3 +38,12 @@ class TopicAdmin(admin.ModelAdmin):
         if not super().has_delete_permission(request, obj):
             return False
         return obj is None or not (obj.subscribers.exists() or Campaign.objects.filter(topics=obj).exists())
+
+
+@panel(order=6, permission="newsletter.add_topic")
+def to_set_up(now: datetime) -> Panel | None:
+    """Until there is a topic, or somebody has begun to write without."""
+    if Topic.objects.exists() or Campaign.objects.exists():
+        return None
+    row = Row(gettext("Choose the topics that people can sign up for"), reverse("admin:newsletter_topic_add"))
+    return Panel(_("The newsletter, still to be set up"), [row], total=1)

@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -56,24 +56,32 @@ def uncertain_urls(site: AdminSite) -> list[URLPattern]:
 def uncertain(request: HttpRequest) -> HttpResponse:
     """`?campaign=` narrows it to one, `?page=` pages."""
     _only_those_who_may(request)
+    return _listed(request, request.GET)
+
+
+def _listed(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpResponse:
+    """With `status` 422 it says, beside the buttons that were pressed, that no letter was ticked."""
     found = Delivery.objects.uncertain().select_related("campaign", "subscriber")
     found = found.defer("campaign__content", "campaign__introduction").order_by("campaign_id", "attempted_at", "pk")
-    if (campaign := _number(request.GET.get("campaign", ""))) is not None:
+    if (campaign := _number(asked.get("campaign", ""))) is not None:
         found = found.filter(campaign=campaign)
-    page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found, ON_A_PAGE).get_page(asked.get("page"))
     context = {
         **_context(request, _("Letters that are uncertain")),
         "groups": _groups(page.object_list),
         "page": page,
         "campaign": campaign,
+        "unticked": _number(asked.get("group", "")) if status == 422 else None,
     }
-    return TemplateResponse(request, "admin/newsletter/delivery/uncertain.html", context)
+    return TemplateResponse(request, "admin/newsletter/delivery/uncertain.html", context, status=status)
 
 
 @require_POST
 def arrivals(request: HttpRequest) -> HttpResponse:
     """The chosen ones have arrived. All of a campaign at once are asked about first."""
     _only_those_who_may(request)
+    if _is_nothing_chosen(request):
+        return _listed(request, request.POST, status=422)
     chosen = _chosen(request)
     if "all" in request.POST and not _is_sure(request, chosen):
         return _question(request, chosen, is_repetition=False)
@@ -81,26 +89,42 @@ def arrivals(request: HttpRequest) -> HttpResponse:
     words = ngettext(
         "%(count)d letter is written down as arrived.", "%(count)d letters are written down as arrived.", count
     )
-    return _done(request, count, words)
+    return _done(request, count, words % {"count": count})
 
 
 @require_POST
 def repetitions(request: HttpRequest) -> HttpResponse:
     """The chosen ones go out again, after a question: somebody may get a letter twice."""
     _only_those_who_may(request)
+    if _is_nothing_chosen(request):
+        return _listed(request, request.POST, status=422)
     chosen = _chosen(request)
     if not _is_sure(request, chosen):
         return _question(request, chosen, is_repetition=True)
     try:
-        count = reconciling.send_again(chosen, by=cast(User, request.user), now=timezone.now())
+        done = reconciling.send_again(chosen, by=cast(User, request.user), now=timezone.now())
     except NotNow as reason:
         messages.error(request, str(reason))
         return _back(request)
-    return _done(
-        request,
+    if done.left_out:
+        messages.warning(request, left_out(done.left_out))
+        if not done.sent:
+            return _back(request)
+    return _done(request, done.sent, sent_again(done.sent))
+
+
+def sent_again(count: int) -> str:
+    words = ngettext("%(count)d letter will be sent again.", "%(count)d letters will be sent again.", count)
+    return words % {"count": count}
+
+
+def left_out(count: int) -> str:
+    words = ngettext(
+        "%(count)d letter is not sent again: the person is off the list, or the address does not work.",
+        "%(count)d letters are not sent again: these people are off the list, or their addresses do not work.",
         count,
-        ngettext("%(count)d letter will be sent again.", "%(count)d letters will be sent again.", count),
     )
+    return words % {"count": count}
 
 
 def _chosen(request: HttpRequest) -> QuerySet[Delivery]:
@@ -110,6 +134,10 @@ def _chosen(request: HttpRequest) -> QuerySet[Delivery]:
         return still.filter(campaign=_number(request.POST["all"]))
     ticked = [number for text in request.POST.getlist("chosen") if (number := _number(text)) is not None]
     return still.filter(pk__in=ticked)
+
+
+def _is_nothing_chosen(request: HttpRequest) -> bool:
+    return "all" not in request.POST and not request.POST.getlist("chosen")
 
 
 def _is_sure(request: HttpRequest, chosen: QuerySet[Delivery]) -> bool:
@@ -139,11 +167,9 @@ def _question(request: HttpRequest, chosen: QuerySet[Delivery], *, is_repetition
 
 def _done(request: HttpRequest, count: int, words: str) -> HttpResponse:
     if count:
-        messages.success(request, words % {"count": count})
-    elif "all" in request.POST or request.POST.getlist("chosen"):
-        messages.info(request, _("Nothing was changed: these letters are settled already."))
+        messages.success(request, words)
     else:
-        messages.warning(request, _("Nothing was changed: no letter was chosen."))
+        messages.info(request, _("Nothing was changed: these letters are settled already."))
     return _back(request)
 
 

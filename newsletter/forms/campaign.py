@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from clinic import rich_text
 from newsletter.models import Block, Campaign
-from newsletter.services.writing import TAKEN_BY_THE_SITE, free_slug
+from newsletter.services.writing import TAKEN_BY_THE_SITE, follows_its_subject, free_slug
 
 LANGUAGES = {"language": gettext_lazy("Language of the letter"), "audience_language": gettext_lazy("Readers of")}
 AUDIENCE = ["topics", "audience_language", "joined_from", "joined_until"]
@@ -60,7 +60,7 @@ class CampaignForm(forms.ModelForm):
         choose_languages(self)
         if slug := self.fields.get("slug"):
             slug.required = False
-            slug.help_text = _("Below /newsletter/archive/. Left empty, it is made from the subject.")
+            slug.help_text = _("Below /newsletter/archive/. It follows the subject until you write another here.")
 
     def clean_subject(self) -> str:
         """One line: that is all a mailbox shows."""
@@ -77,8 +77,10 @@ class CampaignForm(forms.ModelForm):
         given = self.cleaned_data
         if "slug" in given and given.get("subject"):
             campaign = Campaign(pk=self.instance.pk, subject=given["subject"], code=self.instance.code)
-            # What the page has made from the subject by itself is nobody's wish, and gives way to another campaign's.
-            if given["slug"] in {"", slugify(given["subject"])}:
+            # What was made from the subject by itself is nobody's wish: it gives way to another campaign's, and to
+            # another subject.
+            is_untouched = "slug" not in self.changed_data and follows_its_subject(self.instance)
+            if is_untouched or given["slug"] in {"", slugify(given["subject"])}:
                 given["slug"] = free_slug(campaign)
         return given
 

@@ -18,7 +18,7 @@ class TestLetterForm(forms.Form):
 
     to = forms.ModelMultipleChoiceField(
         User.objects.none(),
-        label=_("Send a test to"),
+        label=_("To whom"),
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": _("Choose at least one person."),

@@ -155,6 +155,8 @@ class CampaignStep(models.Model):
 
     class Kind(models.TextChoices):
         SCHEDULED = "scheduled", _("scheduled")
+        # By a person, and the worker starts it within seconds.
+        RELEASED = "released", _("sent now")
         UNSCHEDULED = "unscheduled", _("taken off the schedule")
         STARTED = "started", _("started")
         PAUSED = "paused", _("paused")

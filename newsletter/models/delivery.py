@@ -32,7 +32,7 @@ class Delivery(models.Model):
         RETRY = "retry", _("will be tried again")
         FAILED = "failed", _("failed")
         UNCERTAIN = "uncertain", _("uncertain")
-        SKIPPED = "skipped", _("not sent: has left before")
+        SKIPPED = "skipped", _("not sent: off the list")
         KEPT = "kept", _("kept here, no mail server")
 
     WAITING = (State.QUEUED, State.RETRY)
@@ -51,7 +51,7 @@ class Delivery(models.Model):
     token_hash = models.BinaryField(max_length=32, null=True, editable=False)
     provider_id = models.CharField(_("the provider's number"), max_length=200, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
-    bounced_at = models.DateTimeField(_("came back"), null=True, blank=True)
+    bounced_at = models.DateTimeField(_("bounced"), null=True, blank=True)
     complained_at = models.DateTimeField(_("complained"), null=True, blank=True)
     left_at = models.DateTimeField(_("left by this letter"), null=True, blank=True)
     settled_by = models.ForeignKey(

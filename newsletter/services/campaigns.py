@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -36,12 +37,12 @@ def schedule(campaign: Campaign, *, at: datetime, by: User, now: datetime) -> No
     """It starts by itself at `at`, within seconds. Raises NotNow: in the past, started already, or an obstacle."""
     if at < now:
         raise NotNow(_("That time is past. Choose a later one."))
-    _put_on_the_schedule(campaign, at=at, by=by, now=now)
+    _put_on_the_schedule(campaign, Kind.SCHEDULED, at=at, by=by, now=now)
 
 
 def start(campaign: Campaign, *, by: User, now: datetime) -> None:
     """The worker starts it within seconds: for a long list that takes longer than a page may. Raises NotNow."""
-    _put_on_the_schedule(campaign, at=now, by=by, now=now)
+    _put_on_the_schedule(campaign, Kind.RELEASED, at=now, by=by, now=now)
 
 
 def unschedule(campaign: Campaign, *, by: User, now: datetime) -> None:
@@ -126,14 +127,14 @@ def locked(campaign: Campaign, *states: Campaign.State) -> Iterator[Campaign]:
         yield found
 
 
-def _put_on_the_schedule(campaign: Campaign, *, at: datetime, by: User, now: datetime) -> None:
+def _put_on_the_schedule(campaign: Campaign, kind: CampaignStep.Kind, *, at: datetime, by: User, now: datetime) -> None:
     with locked(campaign, *Campaign.OPEN) as found:
         found.scheduled_at = at
         if in_the_way := obstacles(found, now=now):
             raise NotNow(" ".join(in_the_way))
         found.state, found.pause_reason = State.SCHEDULED, ""
         found.save(update_fields=["state", "scheduled_at", "pause_reason", "changed_at"])
-        found.record(Kind.SCHEDULED, by=by, now=now)
+        found.record(kind, by=by, now=now)
 
 
 def _paused(found: Campaign, *, by: User | None, now: datetime, words: str) -> None:
@@ -177,6 +178,7 @@ def _why_not(found: Campaign, *, now: datetime) -> str:
 
 
 def _is_under_way(campaign: Campaign) -> bool:
-    """Asked in two questions: each has an index of its own."""
-    deliveries = campaign.deliveries
-    return deliveries.waiting().exists() or deliveries.filter(state=Delivery.State.SENDING).exists()
+    """In one statement, or a letter that is put back between two of them would be missed; each part has its index."""
+    deliveries = Delivery.objects.filter(campaign=OuterRef("pk"))
+    is_left = Exists(deliveries.waiting()) | Exists(deliveries.filter(state=Delivery.State.SENDING))
+    return Campaign.objects.filter(is_left, pk=campaign.pk).exists()

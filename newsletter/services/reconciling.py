@@ -1,5 +1,6 @@
 """Letters of which nobody knows whether they arrived: a person decides, once for each."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -7,11 +8,19 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from clinic.models import User
-from newsletter.models import Campaign, CampaignStep, Delivery
+from newsletter.models import Campaign, CampaignStep, Delivery, Subscriber
 from newsletter.services.campaigns import NotNow
 
 State = Delivery.State
 MOST_AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How many letters go out again, and how many do not, because nothing may be sent to these people any more."""
+
+    sent: int
+    left_out: int
 
 
 def arrived(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> int:
@@ -21,13 +30,19 @@ def arrived(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> int:
         return Delivery.objects.filter(pk__in=chosen).update(state=State.ACCEPTED, settled_by=by)
 
 
-def send_again(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> int:
-    """Sends uncertain or failed letters once more; returns how many. Who got the first has it twice then.
+def send_again(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> Repetition:
+    """Sends uncertain or failed letters once more. Who got the first has it twice then.
 
-    A campaign that had ended is under way again. Raises NotNow when one of them was cancelled.
+    Of those who are off the list or suppressed, a failed letter stays as it is, with the server's words, and an
+    uncertain one is settled as not sent. A campaign that had ended is under way again. Raises NotNow when one of them
+    was cancelled.
     """
     with transaction.atomic():
-        chosen = _locked(deliveries, State.UNCERTAIN, State.FAILED)
+        wanted = Delivery.objects.filter(pk__in=_locked(deliveries, State.UNCERTAIN, State.FAILED))
+        chosen = list(wanted.filter(subscriber__in=Subscriber.objects.mailable()).values_list("pk", flat=True))
+        others = wanted.exclude(pk__in=chosen)
+        left_out = others.count()
+        others.filter(state=State.UNCERTAIN).update(state=State.SKIPPED, settled_by=by)
         campaigns = list(
             Campaign.objects.filter(deliveries__in=chosen).distinct().order_by("pk").values_list("pk", flat=True)
         )
@@ -38,9 +53,10 @@ def send_again(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> in
                 campaign.state, campaign.ended_at = Campaign.State.SENDING, None
                 campaign.save(update_fields=["state", "ended_at", "changed_at"])
                 campaign.record(CampaignStep.Kind.RESUMED, by=by, now=now)
-        return Delivery.objects.filter(pk__in=chosen).update(
+        sent = Delivery.objects.filter(pk__in=chosen).update(
             state=State.QUEUED, next_attempt_at=now, settled_by=by, answer=""
         )
+        return Repetition(sent, left_out)
 
 
 def _locked(deliveries: QuerySet[Delivery], *states: State) -> list[int]:

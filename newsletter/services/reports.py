@@ -45,7 +45,8 @@ COUNTED = {
     "skipped": Q(state=State.SKIPPED),
     "kept": Q(state=State.KEPT),
     "delivered": Q(delivered_at__isnull=False),
-    "bounced": Q(bounced_at__isnull=False),
+    # What the server refused has failed; only what it took can come back.
+    "bounced": Q(state=State.ACCEPTED, bounced_at__isnull=False),
     "complained": Q(complained_at__isnull=False),
     "left": Q(left_at__isnull=False),
 }

@@ -14,11 +14,20 @@ LONGEST = 120 - 13
 
 def free_slug(campaign: Campaign) -> str:
     """An address in the archive from the subject; where another campaign has that, with the campaign's own code."""
-    wanted = slugify(campaign.subject)[:LONGEST].strip("-")
+    wanted = _wanted(campaign)
     others = Campaign.objects.exclude(pk=campaign.pk)
     if not wanted or wanted in TAKEN_BY_THE_SITE or others.filter(slug=wanted).exists():
         return "-".join(part for part in (wanted, campaign.code) if part)
     return wanted
+
+
+def follows_its_subject(campaign: Campaign) -> bool:
+    """Whether its address was made from its subject. One that staff have written themselves is kept."""
+    return campaign.slug in {_wanted(campaign), campaign.code, f"{_wanted(campaign)}-{campaign.code}"}
+
+
+def _wanted(campaign: Campaign) -> str:
+    return slugify(campaign.subject)[:LONGEST].strip("-")
 
 
 def number_blocks(campaign: Campaign) -> None:

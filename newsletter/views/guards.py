@@ -35,8 +35,9 @@ def behind_a_mailed_link(view: View) -> View:
     """Answers a link that is unknown with 404, one that is over with 410, both with what to do next.
 
     An address that we cannot send to any more is 409: the link is good, and it is the list that refuses. The link of
-    a test letter is answered with a page that says so. None of these pages is kept or indexed. Without no-referrer: a
-    browser that sends none says `Origin: null` too, and the forms would be refused.
+    a test letter is answered with a page that says so. None of these pages is kept or indexed, and the token stands in
+    no Referer, also none to our own pages. Not no-referrer: a browser that sends none says `Origin: null` too, and the
+    forms would be refused.
     """
 
     @wraps(view)
@@ -52,6 +53,7 @@ def behind_a_mailed_link(view: View) -> View:
             response = render(request, "newsletter/not_sent_to.html", status=409)
         response["Cache-Control"] = "no-store"
         response["X-Robots-Tag"] = "noindex"
+        response["Referrer-Policy"] = "strict-origin"
         return response
 
     return answered

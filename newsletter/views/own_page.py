@@ -2,6 +2,9 @@
 letter or a newsletter, is the authority; no cookie is read or set, and only a POST changes anything.
 """
 
+import math
+from datetime import timedelta
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -9,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from clinic import rate_limits
+from clinic.rate_limits import Limit
 from newsletter import wording
 from newsletter.emails import letters
 from newsletter.forms.preferences import PreferencesForm
@@ -17,6 +21,9 @@ from newsletter.services import preferences as choosing
 from newsletter.services import signing_up
 from newsletter.services.opened import Opened, opened
 from newsletter.views.guards import behind_a_mailed_link, posted_from_our_own_pages
+
+# Each change of topics is a line of evidence for ever. Leaving is never counted.
+CHANGES_BY_ONE = Limit("newsletter.preferences", 30, timedelta(hours=1))
 
 
 @csrf_exempt
@@ -46,6 +53,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     form = PreferencesForm(request.POST, subscriber=found.subscriber)
     if not form.is_valid():
         return _page(request, found.subscriber, form, status=422)
+    wait = CHANGES_BY_ONE.count(str(found.subscriber.pk), now=now)
+    if wait is not None:
+        return _too_many(request, wait)
     address = rate_limits.network_address(request)
     try:
         subscriber = choosing.choose(subscriber=found.subscriber, **form.chosen, network_address=address, now=now)
@@ -65,6 +75,12 @@ def _leave(request: HttpRequest, found: Opened) -> Subscriber:
         network_address=rate_limits.network_address(request),
         now=timezone.now(),
     )
+
+
+def _too_many(request: HttpRequest, wait: timedelta) -> HttpResponse:
+    response = render(request, "newsletter/too_many_changes.html", status=429)
+    response["Retry-After"] = str(math.ceil(wait.total_seconds()))
+    return response
 
 
 def _page(

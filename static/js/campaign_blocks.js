@@ -11,11 +11,12 @@ const field = (row, name) => row.querySelector(`[name$="-${name}"]`);
 const position = (row) => field(row, "position");
 const index = (row) => Number(row.id.split("-").pop());
 
+const shows = (row) => JSON.parse(field(row, "kind").dataset.shows);
+const names = (row) => new Set(Object.values(shows(row)).flat());
+
 function showFields(row) {
-  const kind = field(row, "kind");
-  const shown = JSON.parse(kind.dataset.shows);
-  const names = new Set(Object.values(shown).flat());
-  for (const name of names) row.querySelector(`.form-row.field-${name}`).hidden = !shown[kind.value].includes(name);
+  const shown = shows(row)[field(row, "kind").value];
+  for (const name of names(row)) row.querySelector(`.form-row.field-${name}`).hidden = !shown.includes(name);
 }
 
 function label(row, place) {
@@ -116,11 +117,12 @@ document.addEventListener("formset:removed", ({ detail }) => {
   });
 });
 
-// The empty block at the end is for those without a script; here a link adds one.
+// The empty block at the end is for those without a script; here a link adds one. After a mistake elsewhere on the form
+// the last one may have been written.
 const total = document.getElementById("id_blocks-TOTAL_FORMS");
 const blank = rows().at(-1);
 if (blank && rows().length > 1 && !blank.classList.contains("has_original") && !blank.querySelector(".errorlist")) {
-  if (!field(blank, "heading").value && !field(blank, "text").value) {
+  if ([...names(blank)].every((name) => !field(blank, name).value)) {
     blank.remove();
     total.value = Number(total.value) - 1;
   }

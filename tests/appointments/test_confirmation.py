@@ -55,6 +55,7 @@ def test_who_finds_the_link_learns_neither_a_name_nor_a_treatment(client, practi
 def test_it_is_kept_by_nobody_and_found_by_no_search(client, practice):
     response = opened(client)
     assert (response["Cache-Control"], response["X-Robots-Tag"]) == ("no-store", "noindex")
+    assert response["Referrer-Policy"] == "strict-origin"
     page = response.content.decode()
     assert '<meta name="robots" content="noindex">' in page
     # Neither a canonical link nor a form may carry the token on.

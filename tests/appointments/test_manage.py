@@ -76,7 +76,7 @@ def test_it_says_when_where_with_whom_and_what_next(client, practice, house, app
     assert text.count("Move it") == text.count("Cancel it") == 1
     assert "openstreetmap.org" in response.content.decode()
     assert (response["Cache-Control"], response["X-Robots-Tag"]) == ("no-store", "noindex")
-    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Referrer-Policy"] == "strict-origin"
 
 
 def test_who_finds_the_link_learns_neither_name_nor_address(client, appointment, token):

@@ -105,7 +105,34 @@ def test_the_count_follows_the_choices(staff):
     page = staff()
     page.goto(ADD)
     expect(page.locator("#reached")).to_contain_text("on the list")
+    page.goto("/admin/newsletter/campaign/")
+    page.locator(".field-subject, #result_list tbody th").get_by_role("link").first.click()
+    expect(page.locator("#reached")).to_contain_text("on the list")
     page.fill("#id_joined_from", "2026-03-02")
     page.fill("#id_joined_until", "2026-03-01")
     page.locator("#id_joined_until").press("Tab")
     expect(page.locator("#reached")).to_have_text("The last day of joining comes before the first.")
+
+
+def test_a_block_that_was_written_last_outlives_a_mistake_elsewhere(staff):
+    page = staff()
+    page.goto(ADD)
+    page.fill("#id_preheader", "The subject was forgotten")
+    page.fill("#id_blocks-0-heading", "Hours")
+    page.locator("#blocks-0 .ProseMirror[role=textbox]").fill("Open on Mondays.")
+    offer = add_block(page, "offer")
+    page.select_option(f"#id_blocks-{offer}-offer", index=1)
+    chosen = page.locator(f"#id_blocks-{offer}-offer").input_value()
+    # Also a plain reader of the form sends it on: the browser itself does not ask for the subject.
+    page.locator("#campaign_form").evaluate("form => form.noValidate = true")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.locator(".errornote").wait_for()
+    expect(page.locator(f"#id_blocks-{offer}-offer")).to_have_value(chosen)
+    assert visible(page, offer) == ["offer"]
+
+    page.fill("#id_subject", "Hours and an offer")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("was added successfully").wait_for()
+    # The empty one for those without a script is still taken away.
+    assert numbers(page) == ["1", "2"]
+    expect(page.locator("#id_blocks-1-offer")).to_have_value(chosen)

@@ -253,7 +253,7 @@ def database_away():
 def test_it_waits_for_a_database_that_is_away_and_goes_on(sink):
     with running_worker(sink) as process:
         with database_away():
-            assert "clinic.worker: The database is away (OperationalError)" in process.stderr.readline()
+            assert "clinic.worker: The database is away (" in process.stderr.readline()
         letter = make_letter()
         until(lambda: Letter.objects.get().state == Letter.State.SENT)
         assert process.poll() is None

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from django.conf import settings
 from django.utils import timezone
 
 from clinic.models import User
@@ -52,21 +53,26 @@ class Gate:
         self._open.set()
 
 
-@contextlib.contextmanager
-def workers(sink, count, *, url=None):
-    """So many production workers, on the tests' database unless `url` names another. The rest is killed at the end."""
-    environment = {
+def production(sink, url):
+    """The environment of a process that sends for the database at `url`."""
+    return {
         "PATH": os.environ["PATH"],
-        "DATABASE_URL": url or database_url(),
+        "DATABASE_URL": url,
         "SECRET_KEY": SECRET_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
         "BASE_URL": "http://127.0.0.1:8000",
         "EMAIL_URL": f"smtp://127.0.0.1:{sink.port}",
         "DEFAULT_FROM_EMAIL": "news@elmstreet.example",
-        "VAR_FOLDER": os.environ["VAR_FOLDER"],
+        "VAR_FOLDER": str(settings.VAR),
     }
+
+
+@contextlib.contextmanager
+def workers(sink, count, *, url=None):
+    """So many production workers, on the tests' database unless `url` names another. The rest is killed at the end."""
     command = [sys.executable, "manage.py", "worker"]
-    started = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) for _n in range(count)]
+    how = {"cwd": ROOT, "env": production(sink, url or database_url()), "stderr": subprocess.DEVNULL}
+    started = [subprocess.Popen(command, **how) for _number in range(count)]
     try:
         yield started
     finally:
@@ -124,16 +130,15 @@ def assert_told_apart(campaign, sink, in_flight):
     send_all(timezone.now() + ledger.LEASE, seconds=PATIENCE)
     assert receivers(sink) == before
 
-    settle(campaign, sink)
+    settle(campaign, set(receivers(sink)))
     assert receivers(sink) == sorted(everybody)
     assert ledger.tally(campaign) == {"accepted": len(everybody)}
 
 
-def settle(campaign, sink):
-    """As the mail server's log says, for every uncertain letter; then those that it never got are sent."""
+def settle(campaign, have_it):
+    """For every uncertain letter, as the mail server's log says; then those that it never got are sent."""
     by, now = User.objects.get(), timezone.now()
-    has_it = campaign.deliveries.filter(state="uncertain", subscriber__email__in=receivers(sink))
-    reconciling.arrived(has_it, by=by, now=now)
+    reconciling.arrived(campaign.deliveries.filter(subscriber__email__in=have_it), by=by, now=now)
     reconciling.send_again(campaign.deliveries.filter(state="uncertain"), by=by, now=now)
     send_all(now, seconds=PATIENCE)
 

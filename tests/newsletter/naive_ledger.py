@@ -83,10 +83,8 @@ class NaiveMailing:
         if self.state == "paused":
             self.state, self.rests, self.rests_until = "sending", 0, None
 
-    def wait(self, minutes):
+    def sweep_after(self, minutes):
         self.moment += timedelta(minutes=minutes)
-
-    def sweep(self):
         now = self.now()
         for reader in self.readers:
             if reader.state == "sending" and reader.lease_until < now:

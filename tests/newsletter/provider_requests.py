@@ -61,11 +61,11 @@ SIGN = {
 }
 
 
-def told(provider, kind, *, to="ada@example.com", mark="", at=None, number=None, words="", secret=None):
+def told(provider, kind, *, to="ada@example.com", mark="", at=None, number=None, words="", secret=None, signed_at=None):
     """The JSON of one event: delivered, bounced (for good), soft bounce, complained, unsubscribed or opened."""
     given = {"to": to, "mark": mark, "at": at or timezone.now(), "number": number or uuid.uuid4().hex, "words": words}
     if provider == "mailgun":
-        given["secret"] = secret or SECRETS["mailgun"]
+        given |= {"secret": secret or SECRETS["mailgun"], "signed_at": signed_at or timezone.now()}
     return TOLD[provider](kind, **given)
 
 
@@ -92,13 +92,13 @@ def _brevo(kind, *, to, mark, at, number, words):
     return body | ({"X-Mailin-custom": json.dumps({"delivery": mark})} if mark else {})
 
 
-def _mailgun(kind, *, to, mark, at, number, words, secret):
+def _mailgun(kind, *, to, mark, at, number, words, secret, signed_at):
     names = {"bounced": "failed", "soft bounce": "failed"}
     failure = {
         "bounced": {"severity": "permanent", "reason": "bounce"},
         "soft bounce": {"severity": "permanent", "reason": "generic"},
     }
-    timestamp = str(int(at.timestamp()))
+    timestamp = str(int(signed_at.timestamp()))
     return {
         "signature": {
             "token": number,

@@ -1,10 +1,12 @@
 """Marketing writes a campaign; nobody changes one that has started."""
 
+import re
 import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -201,6 +203,27 @@ def test_two_campaigns_of_one_subject_have_two_addresses(client):
     assert third.slug == f"spring-news-{third.code}"
 
 
+def test_the_address_follows_the_subject_until_somebody_writes_another(client):
+    client.post(f"{LIST}add/", form(TEXT))
+    campaign = Campaign.objects.get()
+    block = {"id": campaign.blocks.get().pk, **TEXT}
+
+    def slug_after(**fields):
+        client.post(address(campaign), form(block, stored=1, **{"slug": campaign.slug, **fields}))
+        campaign.refresh_from_db()
+        return campaign.slug
+
+    assert slug_after(subject="Summer news") == "summer-news"
+    # Where that address is taken, and back again.
+    factories.make_campaign(slug="autumn-news")
+    assert slug_after(subject="Autumn news") == f"autumn-news-{campaign.code}"
+    assert slug_after(subject="Winter news") == "winter-news"
+    # One that staff wrote is theirs, until they empty it.
+    assert slug_after(subject="Winter news", slug="our-winter") == "our-winter"
+    assert slug_after(subject="Spring again") == "our-winter"
+    assert slug_after(subject="Spring again", slug="") == "spring-again"
+
+
 @pytest.mark.parametrize(
     ("slug", "error"),
     [
@@ -236,6 +259,21 @@ def test_offers_that_run_or_come_are_offered_and_one_that_was_chosen_stays(clien
     assert set(errors_on(answer)[1][0]) == {"offer"}
     block = {"id": campaign.blocks.get().pk, "kind": "offer", "offer": ended.pk}
     assert client.post(address(campaign), form(block, stored=1, slug=campaign.slug)).status_code == 302
+
+
+def test_an_offer_is_told_with_the_last_day_that_readers_see(client):
+    """It ends with the thirteenth, at midnight in New York."""
+    midnight = datetime(2126, 12, 14, 5, tzinfo=UTC)
+    running = factories.make_offer(title="Peel", ends_at=midnight)
+    coming = factories.make_offer(title="Wax", starts_at=midnight - DAY, ends_at=midnight)
+    ended = factories.make_offer(title="Old", starts_at=factories.NOON, ends_at=datetime(2026, 3, 5, 5, tzinfo=UTC))
+    campaign = factories.make_campaign(blocks=[{"kind": "offer", "offer": ended}])
+    (blocks,) = client.get(address(campaign)).context["inline_admin_formsets"]
+    assert blocks.formset.empty_form.fields["offer"].choices[1:] == [
+        (ended.pk, "Old (ended on March 4, 2026)"),
+        (running.pk, "Peel (until Dec. 13, 2126)"),
+        (coming.pk, "Wax (from Dec. 13, 2126 to Dec. 13, 2126)"),
+    ]
 
 
 def test_articles_are_found_once_a_reader_can_open_them(client):
@@ -312,11 +350,20 @@ def test_the_count_is_one_statement_and_says_it_in_words(client):
     assert page.context["reached"] is None
 
 
-def test_the_count_stands_on_the_form_after_saving(client):
+def test_the_count_stands_on_the_form_when_it_is_asked_for(client):
     factories.make_subscriber()
     factories.make_subscriber(state="pending")
     campaign = factories.make_campaign()
-    assert "<b>1 person</b>: everybody on the list." in client.get(address(campaign)).content.decode()
+    counted = "<b>1 person</b>: everybody on the list."
+    assert counted in client.get(address(campaign), {"count": ""}).content.decode()
+    # Not by itself: a long list takes seconds, so the page comes first and has the count fetched.
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(address(campaign)).content.decode()
+    assert [query for query in asked if '"newsletter_subscriber"' in query["sql"]] == []
+    assert (counted in page, '<noscript><a href="?count">' in page) == (False, True)
+    assert re.findall(r'hx-get="([^"]*)" hx-trigger="([^"]*)"', page) == [
+        (address(campaign, "audience"), "change delay:200ms, load")
+    ]
 
 
 def test_somebody_signed_out_gets_no_page_to_sign_in_as_a_count(client):
@@ -402,6 +449,35 @@ def test_a_scheduled_one_can_be_changed_and_stays_scheduled_but_not_deleted(clie
     assert client.post(address(campaign, "delete"), {"post": "yes"}).status_code == 403
     assert client.post(LIST, {"action": "delete_selected", "_selected_action": [campaign.pk], "post": "yes"})
     assert Campaign.objects.get() == campaign
+
+
+def test_who_may_not_send_does_not_change_what_goes_out_by_itself(mary, client):
+    factories.make_subscriber()
+    campaign = factories.make_campaign(blocks=[TEXT])
+    block = campaign.blocks.get()
+    mary.groups.clear()
+    writes = ["view_campaign", "add_campaign", "change_campaign"]
+    mary.user_permissions.set(Permission.objects.filter(codename__in=writes))
+    sent = form({"id": block.pk, "text": "<p>Better</p>"}, TEXT, stored=1, subject="Better", slug=campaign.slug)
+    assert client.post(address(campaign), sent).status_code == 302
+    campaigns.schedule(campaign, at=timezone.now() + DAY, by=factories.manager(), now=timezone.now())
+    before = list(Campaign.objects.values()), list(Block.objects.values())
+
+    page = client.get(address(campaign))
+    assert (page.status_code, page.context["inline_admin_formsets"]) == (200, [])
+    assert 'name="subject"' not in page.content.decode()
+    assert (
+        "It is scheduled and goes out by itself, so only who may send mailings can change it" in page.content.decode()
+    )
+    worse = {**sent, "subject": "Worse", "blocks-0-text": "<p>Worse</p>"}
+    answer = client.post(address(campaign), worse, follow=True)
+    assert said(answer) == [("error", "Nothing was changed: the campaign is scheduled. Copy it to write another.")]
+    assert (list(Campaign.objects.values()), list(Block.objects.values())) == before
+
+    # The control: it is that one right.
+    mary.user_permissions.add(Permission.objects.get(codename="send_campaign"))
+    assert client.post(address(campaign), worse).status_code == 302
+    assert Campaign.objects.get().subject == "Worse"
 
 
 def test_a_draft_is_deleted(client):
@@ -491,7 +567,7 @@ def test_the_list_says_how_each_stands(client):
     assert to_whom(lines[draft.pk]) == "Skin care, Hair; joined from March 1, 2026"
     assert to_whom(lines[whole.pk]) == "the whole list"
     assert [progress(lines[pk]) for pk in (draft.pk, whole.pk)] == ["–", "–"]
-    assert progress(lines[going.pk]) == '<progress value="2" max="4" aria-hidden="true"></progress> 2 of 4'
+    assert progress(lines[going.pk]) == '<progress value="2" max="4" aria-hidden="true"></progress> 2 of 4, 1 failed'
     with timezone.override("America/New_York"):
         assert when(lines[draft.pk]) == "changed Mar 2, 2026, 7:00 a.m."
     page = client.get(LIST).content.decode()
@@ -503,10 +579,19 @@ def test_the_list_says_how_each_stands(client):
     assert progress(for_list(Campaign.objects.filter(pk=going.pk)).get()) == "4 of 4"
 
 
+def test_the_list_does_not_hide_who_may_have_got_nothing(client):
+    campaign = started("accepted", "failed", "uncertain", "uncertain", subject="Done")
+    campaigns.end_finished(now=timezone.now())
+    started("failed", subject="Another")
+    assert progress(for_list(Campaign.objects.filter(pk=campaign.pk)).get()) == "4 of 4, 1 failed, 2 uncertain"
+    assert "4 of 4, 1 failed, 2 uncertain" in client.get(LIST).content.decode()
+
+
 def test_an_empty_list_says_what_to_do(client):
     page = client.get(LIST).content.decode()
     assert "No campaign yet." in page
-    assert f'href="{LIST}add/"' in page
+    assert f'<a href="{LIST}add/">Add the first one</a>' in page
+    assert 'name="action"' not in page
     factories.make_campaign()
     assert "No campaign yet." not in client.get(LIST).content.decode()
     assert "No campaign yet." not in client.get(LIST, {"q": "nothing"}).content.decode()
@@ -543,9 +628,9 @@ def test_the_form_asks_no_more_for_more_blocks(client, django_assert_num_queries
     factories.make_offer()
     campaign = factories.make_campaign(blocks=[TEXT] * 2)
     client.get(address(campaign))
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(11):
         client.get(address(campaign))
     for number in range(20):
         Block.objects.create(campaign=campaign, position=number, **TEXT)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(11):
         client.get(address(campaign))

@@ -57,6 +57,14 @@ def test_the_letter_stands_in_two_locked_frames_and_as_text(client):
     assert policy(page)["style-src"] == "'self'"
 
 
+def test_the_address_on_the_site_is_told(client):
+    campaign = factories.make_campaign(slug="spring")
+    told = '<b class="address">/newsletter/archive/spring/</b>'
+    assert told in html(client.get(address(campaign, "preview")))
+    Campaign.objects.update(is_public=False)
+    assert told not in html(client.get(address(campaign, "preview")))
+
+
 def test_the_sender_is_that_of_the_rules(client):
     MailingRules.objects.create(sender_name="The Elm Street letter")
     assert client.get(address(factories.make_campaign(), "preview")).context["shown"].sender == "The Elm Street letter"

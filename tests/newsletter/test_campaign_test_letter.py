@@ -73,8 +73,8 @@ def test_it_reaches_the_chosen_colleagues_at_once(client, sink, campaign, mary):
     answer = send(client, campaign, mary, bob)
     assert answer.redirect_chain == [(address(campaign, "preview"), 303)]
     assert said(answer) == [
-        ("success", "bob@elmstreet.example: accepted by the server: 250 OK"),
-        ("success", "mary@elmstreet.example: accepted by the server: 250 OK"),
+        ("success", "Test to bob@elmstreet.example: accepted by the server: 250 OK"),
+        ("success", "Test to mary@elmstreet.example: accepted by the server: 250 OK"),
     ]
     to_bob, to_mary = sink.accepted
     assert [(message["To"], message["Subject"]) for message in sink.accepted] == [
@@ -147,8 +147,8 @@ def test_the_servers_words_are_told(client, sink, campaign, mary):
     sink.answers.extend(["550 5.1.1 No such user here", "451 4.3.0 Try again later"])
     answer = send(client, campaign, mary, bob)
     assert said(answer) == [
-        ("error", "bob@elmstreet.example: not accepted. The answer was: 550 5.1.1 No such user here"),
-        ("error", "mary@elmstreet.example: not accepted. The answer was: 451 4.3.0 Try again later"),
+        ("error", "Test to bob@elmstreet.example: not accepted. The answer was: 550 5.1.1 No such user here"),
+        ("error", "Test to mary@elmstreet.example: not accepted. The answer was: 451 4.3.0 Try again later"),
     ]
     assert sink.accepted == []
     assert LogEntry.objects.get().change_message == "Sent 0 test letters."
@@ -157,7 +157,7 @@ def test_the_servers_words_are_told(client, sink, campaign, mary):
 def test_a_line_that_breaks_is_no_success(client, sink, campaign, mary):
     sink.answers.append(lambda message: None)
     ((level, words),) = said(send(client, campaign, mary))
-    assert (level, words.startswith("mary@elmstreet.example: not accepted.")) == ("error", True)
+    assert (level, words.startswith("Test to mary@elmstreet.example: not accepted.")) == ("error", True)
 
 
 def test_a_server_that_is_away_is_told(client, sink, campaign, mary):

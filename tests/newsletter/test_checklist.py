@@ -47,6 +47,7 @@ def text(html):
 
 
 def test_a_mailing_in_order_from_top_to_bottom():
+    make_subscriber()
     campaign = make_campaign(
         subject="Spring hours",
         blocks=[
@@ -242,6 +243,12 @@ def test_offers_hold_when_the_mailing_goes_and_a_while_after():
     ]
 
 
+def test_an_offer_that_ends_at_midnight_is_told_with_its_last_day():
+    midnight = datetime(2026, 3, 14, 4, tzinfo=UTC)
+    assert offers(ends_at=midnight) == [(OK, "“Peel” holds (until March 13, 2026).")]
+    assert offers(midnight, ends_at=midnight) == [(STOP, "“Peel” ends before this goes out (March 13, 2026).")]
+
+
 def test_offers_are_looked_at_as_they_are_when_a_scheduled_mailing_goes():
     at = NOON + 2 * DAY
     assert offers(at, ends_at=at) == [(STOP, "“Peel” ends before this goes out (March 4, 2026, 7 a.m.).")]
@@ -320,6 +327,10 @@ def test_nobody_to_reach(reader, fields):
     nobody = (STOP, "The mailing would reach nobody: no one on the list fits its topics, language and dates.")
     march = NOON.date()
     assert said("Audience", audience_language="en", joined_from=march) == [nobody]
+
+    make_subscriber(confirmed_at=datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    alone = "It reaches one person alone, so a request or booking by its links is seen to be that person's."
+    assert said("Audience", audience_language="en", joined_from=march) == [(WARNING, alone)]
 
     make_subscriber(confirmed_at=datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
     somebody = (OK, "It reaches people who are on the list.")

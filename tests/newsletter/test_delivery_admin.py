@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from newsletter.admin import delivery as delivery_admin
 from newsletter.models import Campaign, Delivery, Subscriber
-from newsletter.services import campaigns, tokens
+from newsletter.services import bounces, campaigns, tokens
 from tests import factories
 from tests.newsletter.mailings import put, started
 
@@ -219,6 +219,7 @@ def test_the_letter_can_run_nothing_and_be_framed_by_us_alone(desk, settings):
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'self'",
+        "sandbox": "allow-same-origin",
     }
     assert response["X-Frame-Options"] == "SAMEORIGIN"
 
@@ -244,6 +245,33 @@ def test_a_failed_letter_is_sent_again_from_its_page(desk):
     assert Campaign.objects.get().state == "sending"
     again = desk.post(f"{LIST}{letter.pk}/repetition/", follow=True)
     assert said(again) == [("info", "0 letters will be sent again.")]
+
+
+def test_a_letter_to_a_dead_address_is_not_sent_again(desk):
+    campaign = started(State.FAILED)
+    letter = put(campaign.deliveries.get(), State.FAILED, answer="550 5.1.1 no such user")
+    bounces.bounced(subscriber=letter.subscriber, words=letter.answer, now=timezone.now(), delivery=letter)
+    campaigns.end_finished(now=timezone.now())
+    page = desk.get(f"{LIST}{letter.pk}/change/").content.decode()
+    assert f"{LIST}{letter.pk}/repetition/" not in page
+    assert "It is not sent again: this person is off the list, or the address does not work." in page
+    answer = desk.post(f"{LIST}{letter.pk}/repetition/", follow=True)
+    words = "1 letter is not sent again: the person is off the list, or the address does not work."
+    assert said(answer) == [("warning", words)]
+    letter.refresh_from_db()
+    assert (letter.state, letter.answer, letter.settled_by) == ("failed", "550 5.1.1 no such user", None)
+    assert Campaign.objects.get().state == "sent"
+
+
+def test_only_a_letter_that_was_taken_can_bounce(desk):
+    campaign = started(State.FAILED, State.ACCEPTED)
+    campaign.deliveries.update(bounced_at=timezone.now())
+    refused, taken = (
+        desk.get(f"{LIST}{letter.pk}/change/").content.decode() for letter in campaign.deliveries.order_by("pk")
+    )
+    assert "Bounced:" in taken
+    assert "Bounced:" not in refused
+    assert "Delivered:" in refused
 
 
 def test_of_the_chosen_only_the_failed_are_sent_again(desk):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from anymail.webhooks.base import AnymailCoreWebhookView
@@ -129,6 +130,46 @@ def test_the_documented_example_of_svix_is_signed_as_they_say():
     assert signature["svix-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(1439, 200), (1441, 403), (-1439, 200), (-1441, 403)])
+def test_a_signature_of_mailgun_holds_for_a_day(client, mailgun, minutes, status):
+    make_delivery()
+    body = told(mailgun, "delivered", signed_at=timezone.now() - timedelta(minutes=minutes))
+    assert post(client, mailgun, body).status_code == status
+
+
+@pytest.mark.parametrize("first", ["opened", "delivered", None])
+def test_a_signature_of_mailgun_that_was_used_carries_no_other_text(client, mailgun, first):
+    """It signs a number and the time alone: whoever has seen one could write anything below it."""
+    delivery = make_delivery()
+    body = told(mailgun, first or "opened")
+    if first is None:
+        body["event-data"] = ["not understood"]
+    assert post(client, mailgun, body).status_code == (200 if first else 400)
+    forged = told(mailgun, "complained", mark=mark_of(delivery)) | {"signature": body["signature"]}
+    before = stored()
+
+    answers = [post(client, mailgun, forged) for _time in range(2)]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert stored() == before
+    # Under a signature of its own it is believed.
+    assert post(client, mailgun, told(mailgun, "complained", mark=mark_of(delivery))).status_code == 200
+    assert stored()["people"] == [(ADA, "complained")]
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain"])
+def test_mailguns_forms_of_before_2018_are_refused(client, mailgun, content_type):
+    """Their signature is good, and their fields are not those that we know."""
+    make_delivery()
+    signature = told(mailgun, "complained")["signature"]
+    form = urlencode({**signature, "event": "complained", "recipient": ADA})
+
+    answer = client.post(address(mailgun), form, content_type=content_type)
+
+    assert answer.status_code == 403
+    assert stored() == after(event=None)
+
+
 # Bad input
 
 
@@ -181,11 +222,13 @@ def test_a_signed_body_that_says_nothing_known_is_malformed(client, mailgun):
 def test_texts_that_a_column_cannot_hold_are_made_to_fit(client, mailgun, text):
     delivery = make_delivery()
     body = told(mailgun, "bounced", mark=mark_of(delivery), words=f"No such user {text}")
-    body["event-data"]["recipient"] = body["event-data"]["message"]["headers"]["message-id"] = text
+    body["event-data"]["message"]["headers"]["message-id"] = text
 
     answer = post(client, mailgun, body)
 
     assert answer.status_code == 200
+    body = told(mailgun, "bounced", mark=mark_of(delivery), to=text)
+    assert post(client, mailgun, body).status_code == 200
     assert stored()["people"] == [(ADA, "bounced")]
     words = Suppression.objects.get().words
     assert words.startswith("No such user")

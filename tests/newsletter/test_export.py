@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import os
 import zipfile
 from datetime import datetime, timedelta
 
@@ -183,10 +184,13 @@ def test_others_do_not_export(client, who):
     assert not LogEntry.objects.exists()
 
 
-def test_the_command_writes_a_file_that_only_its_owner_reads(tmp_path, capsys):
+def test_the_command_writes_a_file_that_only_its_owner_reads(tmp_path, capsys, caplog):
     some_people()
     path = tmp_path / "list.zip"
-    call_command("export_subscribers", str(path))
+    with caplog.at_level(logging.INFO, "clinic.lists"):
+        call_command("export_subscribers", str(path))
+    line = f"The list was exported by the command of system user {os.getuid()}, 7 people."
+    assert [record.getMessage() for record in caplog.records] == [line]
     assert capsys.readouterr().out == "Exported 7 people.\n"
     assert files(path.read_bytes()) == files(exported())
     assert path.stat().st_mode & 0o777 == 0o600

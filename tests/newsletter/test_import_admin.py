@@ -8,9 +8,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from newsletter.models import ListImport, Subscriber
-from tests.factories import editor, front_desk, make_topic, marketing, stranger
-from tests.newsletter.lists import PROOF, bring_in, people, table, upload, work, zipped
+from newsletter.models import ListImport, Subscriber, Suppression
+from tests.factories import NOON, editor, front_desk, make_subscriber, make_topic, marketing, stranger
+from tests.newsletter.lists import PROOF, bring_in, people, report_of, table, upload, work, zipped
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,11 @@ def test_a_list_is_uploaded_checked_looked_at_and_brought_in(client, mary):
     assert "Bring in 2 people" in page
     assert "every 2s" not in page
     assert "3 rows to look at" in page
+    assert "Would be brought in" in page
+    assert "1 of those who would be brought in has a remark, below." in page
+    assert "<td>would be brought in</td>" in page
+    assert ">Brought in<" not in page
+    assert '<th scope="col">File</th>' not in page
     assert "<bdi>=x</bdi>" in page
     assert "An office&#x27;s address: did a person ask with it?" in page
     assert people() == []
@@ -67,6 +72,9 @@ def test_a_list_is_uploaded_checked_looked_at_and_brought_in(client, mary):
     done = client.get(page_of(made)).content.decode()
     assert "Bring in" not in done
     assert "Remove the file and the report" in done
+    assert ">Brought in<" in done
+    assert "1 of those brought in has a remark, below." in done
+    assert "ould be brought in" not in done
 
     report = client.get(f"{LIST}{made.pk}/report/")
     text = b"".join(report.streaming_content).decode()
@@ -194,6 +202,38 @@ def test_at_most_a_hundred_rows_are_shown_and_the_report_has_all(client, mary):
     assert "The first ones; the report has all." in page
     assert "Nothing in this file would change the list." in page
     assert "Bring in" not in page
+
+
+def test_rows_that_change_nothing_are_in_the_report_and_the_page_says_so(client, mary):
+    make_subscriber(email="known@example.com")
+    Suppression.objects.add(["gone@example.com"], Suppression.Reason.BOUNCED, now=NOON)
+    rows = ("ada@example.com,A,confirmed", "ada@example.com,A,confirmed", "gone@example.com,G,confirmed")
+    made = work(upload(table(*rows, "known@example.com,K,confirmed")))
+    page = " ".join(client.get(page_of(made)).content.decode().split())
+    assert "3 rows change nothing, because their addresses are there already, suppressed or twice in the file." in page
+    assert "The report by row names each." in page
+    assert [(row[1], row[2]) for row in report_of(made)] == [
+        ("ada@example.com", "brought in"),
+        ("ada@example.com", "twice in the file"),
+        ("gone@example.com", "suppressed: left untouched"),
+        ("known@example.com", "already there"),
+    ]
+
+
+def test_of_several_files_each_row_says_which(client, mary):
+    content = zipped(subscribed_members=table("x,A", header="email,name"))
+    made = work(upload(content, name="audience.zip", status="confirmed"))
+    page = client.get(page_of(made)).content.decode()
+    assert '<th scope="col">File</th>' in page
+    assert "<bdi>subscribed_members.csv</bdi>" in page
+
+
+def test_a_check_that_was_cancelled_has_done_nothing(client, mary):
+    made = work(upload(table("ada@example.com,Ada,confirmed")))
+    client.post(f"{LIST}{made.pk}/cancellation/")
+    page = client.get(page_of(made)).content.decode()
+    assert "Would be brought in" in page
+    assert "What had been done by then stays." not in page
 
 
 def test_of_those_who_left_the_button_says_so(client, mary):

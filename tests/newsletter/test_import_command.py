@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -74,6 +75,27 @@ def test_a_dry_run_changes_nothing_and_its_report_is_that_of_the_run(run, tmp_pa
     assert run(content, "--report", str(real))[0] == 3
     assert real.read_bytes() == dry.read_bytes()
     assert list(csv.reader(real.open()))[-1][:4] == ["list.csv", "1105", "'=x", "refused"]
+
+
+def test_a_report_is_a_new_file_that_only_its_owner_reads(run, tmp_path):
+    report = tmp_path / "report.csv"
+    report.write_text("somebody's")
+    status, out, err = run(table("ada@example.com,Ada,confirmed"), "--report", str(report))
+    assert (status, out, err, people()) == (1, "", f"{report}: File exists", [])
+    assert report.read_text() == "somebody's"
+    report.unlink()
+
+    # A file that is refused leaves none in the way.
+    assert run(b"", "--report", str(report))[0] == 1
+    assert not report.exists()
+
+    before = os.umask(0)
+    try:
+        assert run(table("ada@example.com,Ada,confirmed"), "--report", str(report))[0] == 0
+    finally:
+        os.umask(before)
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert "ada@example.com" in report.read_text()
 
 
 def test_the_commands_report_is_the_one_of_the_upload(run, tmp_path):

@@ -3,6 +3,8 @@
 import csv
 import io
 import random
+import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.models import Subscriber
 from newsletter.services.cells import defused, plain
-from newsletter.services.importing import reading
+from newsletter.services.importing import parts, reading
 from tests.newsletter.lists import bring_in, people, report_of, table, upload, work, zipped
 
 NEUTRAL = "email,name,status"
@@ -92,8 +94,8 @@ def test_ragged_rows_are_refused_and_take_no_other_with_them():
     quotes = "A quotation mark in this row is opened and not closed, or stands in the middle of a cell."
     assert report_of(made) == [
         (2, "a@example.com", "brought in", ""),
-        (3, "", "refused", "The row has 4 cells where the header has 3."),
-        (4, "", "refused", "The row has 2 cells where the header has 3."),
+        (3, "b@example.com", "refused", "The row has 4 cells where the header has 3."),
+        (4, "c@example.com", "refused", "The row has 2 cells where the header has 3."),
         (5, "d@example.com", "brought in", ""),
         (8, "", "refused", quotes),
         (9, "f@example.com", "brought in", ""),
@@ -105,6 +107,29 @@ def test_ragged_rows_are_refused_and_take_no_other_with_them():
     ]
     assert names()["h@example.com"] == 'H "the" I'
     assert names()["i@example.com"] == "I of two lines"
+
+
+@pytest.mark.django_db
+def test_a_row_with_too_few_cells_says_whose_it_is_where_that_can_be_read():
+    made = bring_in(
+        table(
+            "Ada,ada@example.com",
+            'no address,"of two',
+            'lines"',
+            '"swallows","bea@example.com',
+            'cy@example.com"',
+        )
+        + b"d\xfc@example.com,x\r\n\xfc,e@example.com\r\n"
+    )
+    assert [row[:2] for row in report_of(made) if "cells" in row[3]] == [
+        (2, "ada@example.com"),
+        (3, ""),
+        (4, ""),
+        (5, ""),
+        (6, 'cy@example.com"'),
+        (7, ""),
+        (8, "e@example.com"),
+    ]
 
 
 @pytest.mark.django_db
@@ -179,12 +204,47 @@ def test_a_spreadsheet_is_told_from_a_zip():
 
 @pytest.mark.django_db
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch):
-    from newsletter.services.importing import parts
-
     monkeypatch.setattr(parts, "MOST_BYTES", 1_000_000)
     bomb = zipped(subscribers=b"email\r\n" + b"x" * 2_000_000)
     assert len(bomb) < 10_000
     assert "larger than 2 GB" in refused(bomb, name="a.zip")
+
+
+def directory_of(members, *, is_zip64=False):
+    """A zip that is nothing but its directory, of members with names of one letter and no content."""
+    directory = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *[0] * 7, 1, *[0] * 6) + b"x"
+    size = len(directory) * members
+    ends = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, *[min(members, 0xFFFF)] * 2, 0xFFFFFFFF if is_zip64 else size, 0, 0)
+    if is_zip64:
+        record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, members, members, size, 0)
+        ends = record + struct.pack("<4sLQL", b"PK\6\7", 0, size, 1) + ends
+    return directory * members + ends
+
+
+def memory_of(content):
+    """The most bytes that looking at the zip has taken, and what was said of it."""
+    tracemalloc.start()
+    try:
+        parts.parts_of(io.BytesIO(content), "list.zip")
+    except parts.FileRefused as refusal:
+        said = str(refusal)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most, said
+
+
+@pytest.mark.parametrize("is_zip64", [False, True])
+def test_a_zip_of_very_many_members_is_refused_before_its_directory_is_read(monkeypatch, is_zip64):
+    refused = "This zip holds more than 1,000 files. Put the lists alone into one."
+    assert memory_of(directory_of(1000, is_zip64=is_zip64))[1] == "There is no CSV file in this zip."
+    assert memory_of(directory_of(1001, is_zip64=is_zip64))[1] == refused
+    many = directory_of(100_000, is_zip64=is_zip64)
+    most, said = memory_of(many)
+    assert said == refused
+    assert most < 1_000_000
+    # The negative control: read, it takes ten times the file.
+    monkeypatch.setattr(parts, "MOST_DIRECTORY", len(many))
+    assert memory_of(many)[0] > 10 * len(many) / 2
 
 
 @pytest.mark.django_db

@@ -81,6 +81,14 @@ def test_every_way_off_the_list_is_written_down_once_it_is_committed(client, dja
     assert "550" not in suppression_journal.path().read_text()
 
 
+def test_one_that_came_back_open_to_others_is_closed_again():
+    """As a copy from elsewhere may be."""
+    suppression_journal.path().touch(0o644)
+    suppression_journal.path().chmod(0o666)
+    suppression_journal.append([Line(ADA, "bounced", NOON)])
+    assert stat.S_IMODE(suppression_journal.path().stat().st_mode) == 0o600
+
+
 def test_what_is_rolled_back_is_not_written():
     with transaction.atomic():
         Suppression.objects.add([ADA], Reason.UNSUBSCRIBED, now=NOON)

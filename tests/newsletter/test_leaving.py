@@ -192,7 +192,7 @@ def test_pages_behind_a_newsletters_token_are_not_kept_and_name_no_token(client)
             assert answer.status_code == 200
             assert (answer["Cache-Control"], answer["X-Robots-Tag"]) == ("no-store", "noindex")
             # Not no-referrer: a browser that sends none says `Origin: null` too, and the form would be refused.
-            assert answer["Referrer-Policy"] == "same-origin"
+            assert answer["Referrer-Policy"] == "strict-origin"
             assert '<meta name="robots" content="noindex">' in answer.content.decode()
             assert token not in answer.content.decode()
             assert dict(answer.cookies) == {}

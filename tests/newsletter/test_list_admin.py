@@ -1,6 +1,7 @@
 """The desk's pages about the list: topics, rules, suppressed addresses, and what one person was sent."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ TOPICS = "/admin/newsletter/topic/"
 RULES = "/admin/newsletter/mailingrules/"
 SUPPRESSED = "/admin/newsletter/suppression/"
 PEOPLE = "/admin/newsletter/subscriber/"
+LETTERS = "/admin/newsletter/delivery/"
 
 
 @pytest.fixture
@@ -51,8 +53,61 @@ def test_a_topic_that_is_anybodys_choice_is_not_deleted():
     assert set(Topic.objects.all()) == {chosen, planned}
 
 
+def test_the_front_page_asks_for_topics_until_there_is_one_or_a_campaign(desk):
+    def is_asked():
+        return (
+            f'<a href="{TOPICS}add/">Choose the topics that people can sign up for</a>'
+            in desk.get("/admin/").content.decode()
+        )
+
+    assert is_asked()
+    campaign = make_campaign()
+    assert not is_asked()
+    campaign.delete()
+    make_topic()
+    assert not is_asked()
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "make"),
+    [
+        (TOPICS, "No topic yet.", make_topic),
+        (PEOPLE, "Nobody is on the list yet.", make_subscriber),
+        (LETTERS, "No letter yet.", lambda: sent_newsletter(make_subscriber())),
+        (SUPPRESSED, "No address yet.", lambda: suppressed("a@example.com")),
+    ],
+)
+def test_an_empty_list_says_so_in_words(desk, path, words, make):
+    page = desk.get(path).content.decode()
+    assert (words in page, 'name="action"' in page) == (True, False)
+    make()
+    assert words not in desk.get(path).content.decode()
+    # What was searched for and is not there is another matter.
+    assert words not in desk.get(path, {"q": "nobody@example.com"}).content.decode()
+
+
+def suppressed(email):
+    Suppression.objects.add([email], Suppression.Reason.UNSUBSCRIBED, now=timezone.now())
+
+
+def test_who_may_only_read_the_rules_is_told_that_there_are_none():
+    reader = marketing_colleague()
+    reader.user_permissions.add(Permission.objects.get(codename="view_mailingrules"))
+    desk = Client()
+    desk.force_login(reader)
+    assert "No rules of your own yet: the defaults hold." in desk.get(RULES).content.decode()
+
+
+def test_the_manager_goes_straight_to_the_rules_as_well():
+    desk = Client()
+    desk.force_login(manager())
+    assert desk.get(RULES)["Location"] == f"{RULES}add/"
+    MailingRules.objects.create()
+    assert desk.get(RULES)["Location"] == f"{RULES}1/change/"
+
+
 def test_the_rules_are_one_row_and_refuse_what_makes_no_sense(desk):
-    assert desk.get(RULES).status_code == 200
+    assert desk.get(RULES)["Location"] == f"{RULES}add/"
     fields = {
         "rate_per_minute": "300",
         "breaker_percent": "5",
@@ -147,11 +202,11 @@ def test_a_persons_page_shows_topics_and_the_newest_of_what_was_sent(desk, djang
     topic = make_topic(name="Skin")
     person, other = make_subscriber(topics=[topic]), make_subscriber()
     campaign = started_campaign(subject="Spring <b>news</b>")
-    sent_newsletter(person, campaign=campaign, state="failed", bounced_at=timezone.now())
+    sent_newsletter(person, campaign=campaign, state="accepted", bounced_at=timezone.now())
     sent_newsletter(other, campaign=started_campaign(subject="For another"))
     page = desk.get(f"{PEOPLE}{person.pk}/change/").content.decode()
     assert "Spring &lt;b&gt;news&lt;/b&gt;" in page
-    assert "came back" in page
+    assert "bounced" in page
     assert "For another" not in page
     assert "Skin" in page
     assert "Only the newest are shown." not in page

@@ -205,6 +205,21 @@ def test_another_sites_form_chooses_nothing(topics, headers):
     assert Client(enforce_csrf_checks=True).post(page, {"topics": ["skin"]}).status_code == 200
 
 
+def test_a_choice_is_changed_thirty_times_an_hour_and_left_at_any_time(client, topics):
+    subscriber, other = make_subscriber(), make_subscriber()
+    page = page_of(subscriber)
+    wishes = [{"topics": [("skin", "events")[number % 2]]} for number in range(31)]
+    answers = [client.post(page, wish) for wish in wishes]
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 3600
+    assert "what you chose before holds" in answers[-1].content.decode()
+    assert (chosen(subscriber), Consent.objects.count()) == (["events"], 30)
+    # The limit is the person's, whatever letter the link is from.
+    assert client.post(page_of(subscriber), {"topics": ["skin"]}).status_code == 429
+    assert client.post(page_of(other), {"topics": ["skin"]}).status_code == 200
+    assert "You are off the list" in client.post(page, {"leave": "yes"}).content.decode()
+
+
 def test_html_in_a_name_is_shown_as_text(client, topics):
     subscriber = make_subscriber(name='"><script>alert(1)</script>')
     assert "<script>alert(1)" not in client.get(page_of(subscriber)).content.decode()

@@ -107,6 +107,7 @@ Dear Ada,
 
 [A "lamp" & a desk]
 
+[Open the page that this picture leads to]
 {SITE}/treatments/?from=maycode1
 
 Pores

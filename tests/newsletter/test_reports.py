@@ -38,7 +38,9 @@ LETTERS = [
     (State.ACCEPTED, "bounced_at"),
     (State.ACCEPTED, "complained_at"),
     (State.ACCEPTED, ""),
-    *[(State.FAILED, "")] * 2,
+    (State.FAILED, ""),
+    # Refused at once for good: it was never sent, so it has not come back.
+    (State.FAILED, "bounced_at"),
     (State.UNCERTAIN, ""),
     (State.SKIPPED, ""),
     (State.QUEUED, ""),
@@ -130,9 +132,9 @@ def test_the_page_says_it_in_numbers_and_in_words():
         ["Kept here", "3", "There is no mail server: staff can read them, nobody got them."],
         ["Failed", "2", "11.1 % of the recipients"],
         ["Uncertain", "1", "Nobody knows whether they arrived. Settle them."],
-        ["Not sent", "1", "They had left, or could not be written to, before their turn came."],
+        ["Not sent: off the list", "1", "They had left, or could not be written to, before their turn came."],
         ["Delivered", "4", "50.0 % of those sent"],
-        ["Came back", "1", "12.5 % of those sent"],
+        ["Bounced", "1", "12.5 % of those sent"],
         [
             "Complained",
             "1",
@@ -147,15 +149,22 @@ def test_the_page_says_it_in_numbers_and_in_words():
     )
 
 
+def test_of_one_that_was_cancelled_nothing_waits():
+    page = signed_in(marketing()).get(address(started(LETTERS, state=Campaign.State.CANCELLED)))
+    labels = [row[0] for row in rows(page)]
+    assert ["Not sent: cancelled", "3", "16.7 % of the recipients"] in rows(page)
+    assert "Waiting" not in labels
+
+
 def test_a_mailing_of_which_nothing_is_known_yet():
     page = signed_in(marketing()).get(address(started([(State.ACCEPTED, "")])))
     assert rows(page) == [
         ["Recipients", "1", "written down when it started"],
         ["Sent", "1", "100.0 % of the recipients"],
         ["Failed", "0", "0.0 % of the recipients"],
-        ["Not sent", "0", "They had left, or could not be written to, before their turn came."],
+        ["Not sent: off the list", "0", "They had left, or could not be written to, before their turn came."],
         ["Delivered", "0", "The mail provider tells it, if asked to."],
-        ["Came back", "0", "0.0 % of those sent"],
+        ["Bounced", "0", "0.0 % of those sent"],
         ["Complained", "0", "0.0 % of those sent"],
         ["Left by its link", "0", "0.0 % of those sent"],
         ["Appointment requests", "0", "came by its links"],

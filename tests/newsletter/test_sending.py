@@ -43,7 +43,7 @@ def test_everyone_gets_one_and_the_mailing_ends(sink):
     assert states(campaign) == ["accepted"] * 3
     campaign.refresh_from_db()
     assert (campaign.state, campaign.ended_at, campaign.recipients) == ("sent", NOON + MINUTE, 3)
-    assert list(campaign.steps.values_list("kind", flat=True)) == ["scheduled", "started", "finished"]
+    assert list(campaign.steps.values_list("kind", flat=True)) == ["released", "started", "finished"]
 
 
 def test_each_letter_has_its_own_number_and_links(sink):
@@ -262,10 +262,28 @@ def test_an_uncertain_letter_that_is_sent_again_has_the_same_message_id_also_aft
     campaign.refresh_from_db()
     assert campaign.state == "sent"
 
-    assert reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON) == 1
+    assert reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON).sent == 1
     send_all(NOON + HOUR)
 
     assert (sink.message_ids, states(campaign)) == (seen, ["accepted"])
+
+
+def test_who_may_not_be_written_to_any_more_is_left_out_of_a_repetition(sink):
+    campaign, (_ada, _bob, cleo) = begun(count=3)
+    sink.answers.extend(["550 5.1.1 No such user", "550 5.7.1 No", None])
+    send_all()
+    cleo.take_off("unsubscribed", now=NOON)
+    assert states(campaign) == ["failed", "failed", "uncertain"]
+
+    done = reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON)
+
+    assert (done.sent, done.left_out) == (1, 2)
+    found = campaign.deliveries.order_by("pk").values_list("state", "answer", "settled_by__username")
+    assert list(found) == [
+        ("failed", "550 5.1.1 No such user", None),
+        ("queued", "", "sue"),
+        ("skipped", "Connection unexpectedly closed", "sue"),
+    ]
 
 
 def test_nothing_of_a_cancelled_campaign_is_sent_again(sink):
@@ -436,6 +454,18 @@ def test_letters_put_off_one_after_another_make_it_rest(sink):
 
     assert ledger.tally(campaign) == {"retry": MOST_PUT_OFF, "queued": 30 - MOST_PUT_OFF}
     assert Pace.objects.get(campaign=campaign).trouble == "451 Too busy"
+
+
+def test_the_reason_of_a_pause_names_nobody(sink):
+    campaign, _people = begun(count=30)
+    sink.answers.extend(["550 5.7.1 <reader-1@example.com>: relaying denied"] * 30)
+
+    send_all()
+
+    campaign.refresh_from_db()
+    reason = "10 letters in a row were refused, the last with: 550 5.7.1 (address) relaying denied"
+    assert campaign.pause_reason == reason
+    assert campaign.steps.get(kind=CampaignStep.Kind.PAUSED).words == reason
 
 
 def test_too_large_a_share_of_failures_pauses_the_campaign(sink):

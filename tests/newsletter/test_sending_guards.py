@@ -166,7 +166,7 @@ def test_each_letter_is_claimed_alone_and_not_passed_by_when_it_is_fetched(offic
 def test_a_result_said_twice_does_not_touch_the_next_ones_claim(office, monkeypatch, guarded):
     """The first commit of it was not heard of; meanwhile another worker has claimed the letter that was put back."""
     campaign, people = begun(count=1)
-    by_number_alone = "AND attempted_at = $12 "
+    by_number_alone = "AND attempted_at = $12"
 
     with nullcontext() if guarded else claiming_without(by_number_alone, monkeypatch=monkeypatch):
         ledger.plan_claims(anew=True)

@@ -1,9 +1,11 @@
 """One campaign on its way, as marketing checks, schedules, starts, watches, pauses, resumes and cancels it."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
@@ -87,6 +89,8 @@ def kinds(campaign):
         "resume",
         "cancel",
         "rate",
+        "hide",
+        "show",
     ],
 )
 @pytest.mark.parametrize("who", [factories.front_desk, factories.editor])
@@ -117,10 +121,13 @@ def test_who_may_read_campaigns_alone_does_not_send_them(mary, desk):
     campaign = factories.make_campaign()
     assert desk.get(address(campaign)).status_code == 403
     assert desk.post(address(campaign, "start")).status_code == 403
+    assert desk.post(address(campaign, "hide")).status_code == 403
     assert state_of(campaign) == "draft"
 
 
-@pytest.mark.parametrize("noun", ["schedule", "unschedule", "start", "pause", "resume", "cancel", "rate"])
+@pytest.mark.parametrize(
+    "noun", ["schedule", "unschedule", "start", "pause", "resume", "cancel", "rate", "hide", "show"]
+)
 def test_looking_never_changes_anything(desk, noun):
     campaign = factories.make_campaign()
     factories.make_subscriber()
@@ -134,7 +141,7 @@ def test_a_foreign_page_cannot_press_the_buttons(mary):
     campaign = started(State.QUEUED)
     client = Client(enforce_csrf_checks=True)
     client.force_login(mary)
-    for noun in ("schedule", "start", "pause", "resume", "cancel", "rate"):
+    for noun in ("schedule", "start", "pause", "resume", "cancel", "rate", "hide"):
         assert client.post(address(campaign, noun)).status_code == 403
     assert state_of(campaign) == "sending"
 
@@ -206,7 +213,7 @@ def test_sending_now_after_a_second_look(desk, mary):
     response = desk.post(address(campaign, "start"), {"seen": second_look(desk, campaign)})
     assert (response.status_code, response["Location"]) == (303, address(campaign))
     assert state_of(campaign) == "scheduled"
-    assert kinds(campaign) == [("scheduled", "mary")]
+    assert kinds(campaign) == [("released", "mary")]
     assert "It is starting." in words_on(desk.get(address(campaign)))
     campaigns.begin_due(now=timezone.now())
     assert state_of(campaign) == "sending"
@@ -219,12 +226,12 @@ def test_the_second_click_of_a_double_click_starts_nothing_more(desk):
     desk.post(address(campaign, "start"), {"seen": seen})
     again = post(desk, campaign, "start", seen=seen)
     assert said(again)[-1] == ("info", "It is starting already.")
-    assert kinds(campaign) == [("scheduled", "mary")]
+    assert kinds(campaign) == [("released", "mary")]
     campaigns.begin_due(now=timezone.now())
     late = post(desk, campaign, "start", seen=seen)
     assert [level for level, _words in said(late)] == ["info"]
     assert Delivery.objects.count() == 1
-    assert kinds(campaign) == [("scheduled", "mary"), ("started", None)]
+    assert kinds(campaign) == [("released", "mary"), ("started", None)]
 
 
 def test_what_was_changed_after_the_look_is_not_sent(desk):
@@ -259,7 +266,49 @@ def test_one_that_could_not_start_says_why(desk):
     assert state_of(campaign) == "draft"
     assert "It could not start, and is a draft again." in words
     assert Campaign.objects.get().pause_reason in words
-    assert kinds(campaign) == [("scheduled", "max"), ("unscheduled", None)]
+    assert kinds(campaign) == [("released", "max"), ("unscheduled", None)]
+
+
+# On the site
+
+
+def on_the_site(campaign):
+    """The status of its own page, and who else names it: the archive, the feed, the sitemap."""
+    anyone, own = Client(), campaign.get_absolute_url()
+    places = ("/newsletter/archive/", "/newsletter/archive/feed/", "/sitemap.xml")
+    return anyone.get(own).status_code, [place for place in places if own in anyone.get(place).content.decode()]
+
+
+def test_one_that_went_wrong_is_taken_off_the_site_and_shown_again(desk, mary):
+    campaign = started(State.ACCEPTED, State.QUEUED)
+    everywhere = (200, ["/newsletter/archive/", "/newsletter/archive/feed/", "/sitemap.xml"])
+    assert on_the_site(campaign) == everywhere
+    before = Campaign.objects.values().get()
+    for page in (address(campaign), address(campaign, "change")):
+        assert address(campaign, "hide") in desk.get(page).content.decode()
+
+    gone = "Taken off the site: the archive, its feed and the sitemap show it no more. Who got it still has it."
+    assert said(post(desk, campaign, "hide")) == [("success", gone)]
+    assert on_the_site(campaign) == (404, [])
+    # Nothing else of it is changed, and it goes on.
+    assert Campaign.objects.values().get() == {**before, "is_public": False}
+    for page in (address(campaign), address(campaign, "change")):
+        assert address(campaign, "show") in desk.get(page).content.decode()
+
+    back = "It is shown in the archive on the site."
+    assert said(post(desk, campaign, "show")) == [("success", back)]
+    assert on_the_site(campaign) == everywhere
+    assert Campaign.objects.values().get() == before
+    lines = LogEntry.objects.order_by("pk").values_list("user", "object_id", "change_message")
+    assert list(lines) == [(mary.pk, str(campaign.pk), gone), (mary.pk, str(campaign.pk), back)]
+
+
+@pytest.mark.parametrize("noun", ["hide", "show"])
+def test_one_that_has_not_started_is_not_on_the_site_yet(desk, noun):
+    campaign = factories.make_campaign(is_public=noun == "hide")
+    assert [level for level, _words in said(post(desk, campaign, noun))] == ["error"]
+    assert Campaign.objects.get().is_public == (noun == "hide")
+    assert address(campaign, noun) not in desk.get(address(campaign)).content.decode()
 
 
 # The schedule
@@ -363,6 +412,20 @@ def test_a_time_in_the_past_is_shown_again_with_what_was_typed(desk):
     assert state_of(campaign) == "draft"
 
 
+def test_a_time_that_the_campaign_does_not_fit_is_shown_again_with_the_reason(desk):
+    factories.make_subscriber()
+    offer = factories.make_offer(title="Autumn glow", ends_at=timezone.now() + timedelta(days=30))
+    campaign = factories.make_campaign(blocks=[{"kind": "offer", "offer": offer}])
+    response = desk.post(address(campaign, "schedule"), {"on": next_year().isoformat(), "at": "09:15"})
+    assert response.status_code == 422
+    (reason,) = response.context["form"].non_field_errors()
+    assert "Autumn glow" in reason
+    assert reason in html.unescape(words_on(response))
+    assert f'value="{next_year().isoformat()}"' in response.content.decode()
+    assert 'value="09:15"' in response.content.decode()
+    assert (state_of(campaign), kinds(campaign)) == ("draft", [])
+
+
 def test_one_under_way_is_not_scheduled(desk):
     campaign = started(State.QUEUED)
     answer = post(desk, campaign, "schedule", on=next_year().isoformat(), at="09:00")
@@ -385,7 +448,7 @@ def test_the_page_shows_how_far_it_is(desk):
         "will be tried again": 1,
         "failed": 1,
         "uncertain": 1,
-        "not sent: has left before": 1,
+        "not sent: off the list": 1,
     }
     for line in response.context["lines"]:
         assert desk.get(line.url).status_code == 200
@@ -417,6 +480,36 @@ def test_nothing_in_the_last_minute_says_so_and_why(desk):
     )
     response = desk.get(address(campaign))
     assert "It said: connection refused &lt;x&gt;" in words_on(response)
+    assert "No letter went out in the last minute." not in words_on(response)
+
+
+def test_while_it_rests_nothing_is_said_of_pace_and_end(desk):
+    campaign = started(*[State.ACCEPTED] * 4, *[State.QUEUED] * 6)
+    assert "At this pace it ends about" in words_on(desk.get(address(campaign)))
+    Pace.objects.filter(campaign=campaign).update(rests_until=timezone.now() + timedelta(minutes=5), trouble="451")
+    words = words_on(desk.get(address(campaign)))
+    assert "The next try is at" in words
+    assert "At this pace" not in words
+    assert "a minute." not in words
+
+
+def test_when_only_letters_that_were_cut_off_are_left_it_says_when_they_are_uncertain(desk):
+    campaign = started(*[State.ACCEPTED] * 3, State.SENDING)
+    now = timezone.now()
+    # Their last minute is not over: a letter may be on the line, and when it ends nobody can say.
+    words = words_on(desk.get(address(campaign)))
+    assert "The last letters are on their way." in words
+    assert "At this pace" not in words
+    long_ago, lease = now - timedelta(minutes=2), datetime(2099, 7, 1, 21, 10, tzinfo=UTC)
+    campaign.steps.update(at=long_ago)
+    campaign.deliveries.update(attempted_at=long_ago)
+    campaign.deliveries.filter(state="sending").update(lease_until=lease)
+    words = words_on(desk.get(address(campaign)))
+    assert "1 letter was cut off; at 5:10 p.m. it goes to the uncertain ones." in words
+    assert "on their way" not in words
+    # While others wait it goes on.
+    put(campaign.deliveries.filter(state="accepted").first(), State.QUEUED)
+    assert "No letter went out in the last minute." in words_on(desk.get(address(campaign)))
 
 
 def test_the_part_that_is_asked_for_again_follows_and_then_stops(desk):
@@ -460,7 +553,7 @@ def test_the_reason_of_a_pause_stands_on_top(desk):
     assert '<p class="reason">6 of 50 letters failed or came back.</p>' in response.content.decode()
     history = words_on(response).split("What was done")[1]
     assert "Paused by itself 6 of 50 letters failed or came back." in history
-    assert "Scheduled max" in history
+    assert "Sent now max" in history
 
 
 def test_it_is_cancelled_for_good(desk):
@@ -470,6 +563,10 @@ def test_it_is_cancelled_for_good(desk):
     answer = post(desk, campaign, "cancel")
     assert said(answer) == [("success", "Cancelled. Nobody gets it any more.")]
     assert "Who was waiting then never gets it." in words_on(answer)
+    lines = {line.label: (line.count, line.url) for line in answer.context["lines"]}
+    assert {label: count for label, (count, _url) in lines.items()} == {"sent": 1, "not sent: cancelled": 2}
+    listed = desk.get(lines["not sent: cancelled"][1]).context["cl"].result_list
+    assert {letter.state for letter in listed} == {"queued", "retry"}
     assert [level for level, _words in said(post(desk, campaign, "cancel"))] == ["info"]
     assert [level for level, _words in said(post(desk, campaign, "resume"))] == ["error"]
     assert state_of(campaign) == "cancelled"
@@ -552,6 +649,20 @@ def test_the_dashboard_names_what_waits_for_a_person(desk):
     ]
     assert panel.total == 3
     assert "2 letters are uncertain" in desk.get("/admin/").content.decode()
+
+
+def test_the_dashboard_names_a_mailing_that_waits_for_the_mail_server(desk):
+    campaign = started(State.QUEUED, subject="Spring")
+    until = datetime(2099, 7, 1, 21, 10, tzinfo=UTC)
+    Pace.objects.filter(campaign=campaign).update(rests_until=until, trouble="Connection refused")
+    with timezone.override(NEW_YORK):
+        panel = mailings_that_need_you(timezone.now())
+        (row,) = panel.rows
+        assert (row.text, row.url) == ("Waiting for the mail server: Spring", address(campaign))
+        assert (row.remark, panel.total) == ("At 5:10 p.m. it tries again. It said: Connection refused", 1)
+        assert list(mailings_that_need_you(until).rows) == []
+        campaigns.pause(campaign, by=None, now=timezone.now())
+        assert [row.text for row in mailings_that_need_you(timezone.now()).rows] == ["Paused: Spring"]
 
 
 def test_the_panel_is_for_those_who_settle_letters(mary):

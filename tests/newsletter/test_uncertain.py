@@ -214,13 +214,31 @@ def test_the_second_click_is_harmless(desk):
     assert states() == [("accepted", "mary")]
 
 
-@pytest.mark.parametrize("chosen", [[], ["x"], ["-1"], ["9" * 40]])
-def test_nothing_chosen_changes_nothing(desk, chosen):
+@pytest.mark.parametrize("chosen", ["x", "-1", "9" * 40])
+def test_what_is_no_letter_changes_nothing(desk, chosen):
     cut_off(1)
     for path in (ARRIVALS, REPETITIONS):
-        level = "info" if chosen else "warning"
-        assert [found for found, _words in said(desk.post(path, {"chosen": chosen}, follow=True))] == [level]
+        assert [level for level, _words in said(desk.post(path, {"chosen": chosen}, follow=True))] == ["info"]
     assert states() == [("uncertain", None)]
+
+
+@pytest.mark.parametrize("path", [ARRIVALS, REPETITIONS])
+def test_with_nothing_ticked_the_same_page_says_so_beside_the_buttons(desk, monkeypatch, path):
+    monkeypatch.setattr(uncertain, "ON_A_PAGE", 1)
+    cut_off(1)
+    second = cut_off(2)
+    page = desk.get(PAGE, {"page": 2, "campaign": second.pk}).content.decode()
+    fields = dict(re.findall(r'name="(campaign|group|page)" value="(\d+)"', page))
+    response = desk.post(path, fields)
+    assert (response.status_code, states()) == (422, [("uncertain", None)] * 3)
+    shown = response.context["groups"]
+    assert [line.delivery for group in shown for line in group.lines] == [letters(second)[1]]
+    buttons = response.content.decode().split('class="settle"')[1]
+    assert "Nothing was changed: no letter is ticked. Tick those that you mean." in buttons
+    assert f'href="{PAGE}?campaign={second.pk}&amp;page=1"' in response.content.decode()
+    # Beside the buttons of that mailing and of no other.
+    other = desk.post(path, {"group": second.pk, "page": 1})
+    assert "no letter is ticked" not in words_on(other)
 
 
 def test_only_uncertain_letters_are_settled(desk):
@@ -280,6 +298,15 @@ def test_all_of_a_campaign_that_was_sent_goes_on(desk):
     desk.post(REPETITIONS, {"all": campaign.pk, "sure": "2"})
     assert states() == [("queued", "mary")] * 2
     assert Campaign.objects.get().state == "sending"
+
+
+def test_who_has_left_gets_nothing_again_and_it_is_said(desk):
+    first, second = letters(cut_off(2))
+    first.subscriber.take_off("unsubscribed", now=timezone.now())
+    answer = desk.post(REPETITIONS, {"chosen": [first.pk, second.pk], "sure": "2"}, follow=True)
+    words = "1 letter is not sent again: the person is off the list, or the address does not work."
+    assert said(answer) == [("warning", words), ("success", "1 letter will be sent again.")]
+    assert states() == [("skipped", "mary"), ("queued", "mary")]
 
 
 def test_nothing_of_a_cancelled_campaign_is_sent_again(desk):

@@ -1,5 +1,6 @@
 """manage.py export_subscribers"""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from newsletter.services import exporting
+
+log = logging.getLogger("clinic.lists")
 
 
 class Command(BaseCommand):
@@ -25,6 +28,8 @@ class Command(BaseCommand):
             number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
+        count = exporting.size()
+        log.info("The list was exported by the command of system user %s, %s people.", os.getuid(), count)
         try:
             with os.fdopen(number, "wb") as file:
                 for piece in exporting.export():
@@ -33,4 +38,4 @@ class Command(BaseCommand):
             # Half a list must not pass for a whole one.
             path.unlink(missing_ok=True)
             raise
-        self.stdout.write(f"Exported {exporting.size()} people.")
+        self.stdout.write(f"Exported {count} people.")

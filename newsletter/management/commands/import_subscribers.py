@@ -1,9 +1,10 @@
 """manage.py import_subscribers"""
 
+import os
 from argparse import RawDescriptionHelpFormatter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -36,6 +37,8 @@ Exit status: 0 when every row found its place; 3 when some rows were refused and
 could not be read; 2 when the command was called wrongly.
 """
 
+REPORT = "write what became of each row to this file, a new one that only its owner can read: it holds addresses"
+
 
 class Command(BaseCommand):
     help = HELP
@@ -64,7 +67,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--by", default="", metavar="USER", help="who of the staff answers for the proof")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
-        parser.add_argument("--report", type=Path, metavar="OUT.csv", help="write what became of each row to this file")
+        parser.add_argument("--report", type=Path, metavar="OUT.csv", help=REPORT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         path, writes = options["file"], not options["dry_run"]
@@ -72,7 +75,7 @@ class Command(BaseCommand):
         with ExitStack() as files:
             try:
                 file = files.enter_context(path.open("rb"))
-                report = files.enter_context(options["report"].open("w+b")) if options["report"] else None
+                report = _report(options["report"], files) if options["report"] else None
                 upload = Upload(
                     file=file,
                     name=path.name,
@@ -115,6 +118,18 @@ class Command(BaseCommand):
         if refused := done.counts.get(Outcome.REFUSED.value):
             words = f"{refused} rows were refused; --report writes each with the reason."
             raise CommandError(words, returncode=SOME_REFUSED)
+
+
+def _report(path: Path, files: ExitStack) -> BinaryIO:
+    """Open until the end of `files`. An import that was refused leaves none. Raises OSError, also when it is there."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    files.callback(_remove_if_empty, path)
+    return files.enter_context(os.fdopen(number, "w+b"))
+
+
+def _remove_if_empty(path: Path) -> None:
+    if path.stat().st_size == 0:
+        path.unlink()
 
 
 def _topics(typed: str) -> list[Topic]:

@@ -1,4 +1,4 @@
-"""Whether it reaches anybody."""
+"""Whether it reaches anybody, and more than one."""
 
 from django.utils.translation import gettext as _
 
@@ -8,8 +8,12 @@ from newsletter.services.checklist.verdicts import Check, Verdict
 
 def checks(campaign: Campaign) -> list[Check]:
     name = _("Audience")
-    if campaign.audience(list(campaign.topics.all())).exists():
+    found = len(campaign.audience(list(campaign.topics.all())).order_by().values_list("pk")[:2])
+    if found > 1:
         return [Check(name, Verdict.OK, _("It reaches people who are on the list."))]
+    if found == 1:
+        words = _("It reaches one person alone, so a request or booking by its links is seen to be that person's.")
+        return [Check(name, Verdict.WARNING, words)]
     return [
         Check(
             name,

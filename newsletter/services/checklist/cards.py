@@ -1,7 +1,7 @@
 """Whether the articles and offers in it are on the site when it goes out."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.utils import formats
 from django.utils.timezone import localtime
@@ -36,7 +36,7 @@ def _article(article: Article, at: datetime) -> Check:
 
 
 def _offer(offer: Offer, now: datetime, at: datetime) -> Check:
-    name, said = _("Offers"), {"title": offer.title, "end": _moment(offer.ends_at), "start": _moment(offer.starts_at)}
+    name, said = _("Offers"), {"title": offer.title, "end": _end(offer), "start": _moment(offer.starts_at)}
     if offer.ends_at <= now:
         return Check(name, Verdict.STOP, _("“%(title)s” has ended (%(end)s).") % said)
     if offer.ends_at <= at:
@@ -48,6 +48,13 @@ def _offer(offer: Offer, now: datetime, at: datetime) -> Check:
             name, Verdict.WARNING, _("“%(title)s” ends soon after (%(end)s): who reads it later misses it.") % said
         )
     return Check(name, Verdict.OK, _("“%(title)s” holds (until %(end)s).") % said)
+
+
+def _end(offer: Offer) -> str:
+    """As readers see it: what ends at midnight ends with the day before."""
+    if localtime(offer.ends_at).time() == time.min:
+        return formats.date_format(localtime(offer.last_moment), "DATE_FORMAT")
+    return _moment(offer.ends_at)
 
 
 def _moment(instant: datetime) -> str:

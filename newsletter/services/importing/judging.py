@@ -26,8 +26,18 @@ class Outcome(TextChoices):
     REFUSED = "refused", gettext_lazy("refused")
 
 
-# What changes something.
-EFFECTIVE = (Outcome.BROUGHT_IN, Outcome.ADDED_OFF, Outcome.TAKEN_OFF)
+# What changes something, and how it is called as long as it is only a check.
+WOULD = {
+    Outcome.BROUGHT_IN: gettext_lazy("would be brought in"),
+    Outcome.ADDED_OFF: gettext_lazy("would be written down as off the list"),
+    Outcome.TAKEN_OFF: gettext_lazy("would be taken off the list"),
+}
+EFFECTIVE = tuple(WOULD)
+
+
+def said(outcome: Outcome, *, is_check: bool) -> str:
+    """The outcome in words for staff."""
+    return str(WOULD.get(outcome, outcome.label) if is_check else outcome.label)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,19 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from newsletter.services.importing.refusals import FileRefused
 
 MOST_BYTES = 2 * 1024**3  # unpacked: some ten million rows
 MOST_FILES = 50
+# Of whatever kind, and the directory that names them: zipfile reads it whole, and a member becomes half a kilobyte.
+MOST_MEMBERS = 1000
+MOST_DIRECTORY = 1024 * 1024  # bytes
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # the bit of a member's flags (APPNOTE 4.4.4)
 SPREADSHEET = "[Content_Types].xml"
+TOO_MANY = gettext_lazy("This zip holds more than 1,000 files. Put the lists alone into one.")
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,29 @@ def parts_of(file: BinaryIO, name: str) -> list[Part]:
         size = file.seek(0, 2)
         return [Part(PurePosixPath(name).name, size, lambda: nullcontext(file))]
     try:
+        zipfile.ZipFile(cast(BinaryIO, _ShortOfBreath(file)))
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile:
         raise FileRefused(_("The zip file is damaged. Export and upload it again.")) from None
+    if len(archive.infolist()) > MOST_MEMBERS:
+        raise FileRefused(TOO_MANY)
     if SPREADSHEET in archive.namelist():
         raise FileRefused(_("This is a spreadsheet. Save the list as “CSV UTF-8” and upload that."))
     tables = [each for each in archive.infolist() if _is_table(each)]
     _check(tables)
     return [Part(PurePosixPath(each.filename).name, each.file_size, _opener(archive, each)) for each in tables]
+
+
+class _ShortOfBreath:
+    """The file for a first look: zipfile asks for the whole directory at once, and gets no long one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.seek, self.tell = file, file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if size > MOST_DIRECTORY:
+            raise FileRefused(TOO_MANY)
+        return self._file.read(size)
 
 
 def _is_table(member: zipfile.ZipInfo) -> bool:

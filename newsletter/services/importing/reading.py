@@ -44,7 +44,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `problem`: why it cannot be read, in which case there are no cells; `remark`: what to look at."""
+    """One row. `problem`: why it cannot be read, in which case `cells` are no more than a hint at whose row it is;
+    `remark`: what to look at."""
 
     number: int  # as a spreadsheet counts: the header is 1
     cells: list[str]
@@ -149,7 +150,9 @@ def rows(file: BinaryIO, header: Header, *, begin: int, row: int) -> Iterator[Ro
             cells, problem = found
             if not problem and len(cells) != len(header.names):
                 cells, problem = _fitted(cells, len(header.names))
-                if problem:
+                if problem and len(lines.taken) > 1:
+                    # Some of them are of the rows that it swallowed.
+                    cells = []
                     lines.give_back_all_but_one()
             ends = lines.end_row()
             if problem or any(cells):
@@ -182,7 +185,7 @@ def _fitted(cells: list[str], wanted: int) -> tuple[list[str], str]:
     if len(cells) > wanted and not any(cells[wanted:]):
         return cells[:wanted], ""
     told = {"found": len(cells), "wanted": wanted}
-    return [], _("The row has %(found)d cells where the header has %(wanted)d.") % told
+    return cells, _("The row has %(found)d cells where the header has %(wanted)d.") % told
 
 
 def _row(number: int, cells: list[str], ends: int, problem: str) -> Row:
@@ -195,6 +198,8 @@ def _row(number: int, cells: list[str], ends: int, problem: str) -> Row:
             remark = _("The row is not UTF-8 and was read as Windows-1252: look at its accents.")
         except UnicodeDecodeError:
             cells, problem = [], _("The row is neither UTF-8 nor Windows-1252. Save the file as UTF-8.")
+    if problem:
+        cells = [cell for cell in cells if _is_text(cell) and "\0" not in cell]
     return Row(number, cells, ends, problem, remark)
 
 

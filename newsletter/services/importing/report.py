@@ -14,6 +14,8 @@ COLUMNS = ("file", "row", "address", "outcome", "words")
 LONGEST_ADDRESS = 254
 # What a person should look at: these, and any row that has been brought in with a remark.
 PROBLEMS = (Outcome.REFUSED, Outcome.PENDING)
+# What needs nobody, and may be most of a file: the report alone names these rows.
+UNCHANGED = (Outcome.THERE, Outcome.SUPPRESSED, Outcome.TWICE)
 
 
 def header() -> bytes:
@@ -21,6 +23,7 @@ def header() -> bytes:
 
 
 def written(lines: Iterable[Line]) -> bytes:
+    """The same for a check as for the bringing in, so that the two can be compared."""
     return _written(
         [line.file, line.row, line.address[:LONGEST_ADDRESS], line.verdict.outcome.label, line.verdict.words]
         for line in lines

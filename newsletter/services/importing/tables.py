@@ -37,8 +37,10 @@ class Table:
         return reading.rows(file, self.header, begin=begin, row=row)
 
     def typed_address(self, row: Row) -> str:
-        """The address as it stands in the row, for the report."""
-        return row.cells[self.places["email"]].strip() if row.cells else ""
+        """The address as it stands in the row, for the report; in one that cannot be read, what looks like one."""
+        if row.problem:
+            return next((cell.strip() for cell in row.cells if "@" in cell), "")
+        return row.cells[self.places["email"]].strip()
 
     def entry(self, row: Row) -> Entry:
         """The person. Raises RowRefused."""

@@ -1,6 +1,7 @@
 """What stops a mailing by itself: a mail server that is away, or too many letters that fail or come back."""
 
 import logging
+import re
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from newsletter.services.campaigns import NotNow
 State = Delivery.State
 # Together about three hours of a server that does not answer; then a person is told.
 RESTS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 40, 60, 60)]
+ADDRESS = re.compile(r"\S+@\S+")
 BEGINNINGS = (CampaignStep.Kind.STARTED, CampaignStep.Kind.RESUMED)
 
 log = logging.getLogger("clinic.mailings")
@@ -63,6 +65,8 @@ def give_up(campaign: Campaign, *, words: str, now: datetime) -> None:
 
 
 def _pause(campaign: Campaign, words: str, now: datetime) -> None:
+    # Servers like to quote whom they refuse, and these words are kept and shown long after.
+    words = ADDRESS.sub(_("(address)"), words)
     # Somebody has paused or cancelled it already.
     with suppress(NotNow):
         campaigns.pause(campaign, by=None, now=now, words=words)

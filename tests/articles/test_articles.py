@@ -230,9 +230,13 @@ def test_the_search_can_be_taken_out_and_put_in_again(client, db):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
-    MigrationExecutor(connection).migrate([("articles", "0002_initial")])
+    # This migration alone: those of other apps that need articles cannot all be taken back in a transaction.
+    executor = MigrationExecutor(connection)
+    migration = executor.loader.get_migration("articles", "0003_search_vector")
+    before = executor.loader.project_state(("articles", "0003_search_vector"), at_end=False)
+    executor.unapply_migration(before.clone(), migration)
     assert "search_vector" not in columns()
-    MigrationExecutor(connection).migrate([("articles", "0003_search_vector")])
+    executor.apply_migration(before.clone(), migration)
 
     assert listed(client, q="acne") == ["Acne"]
 

@@ -1,4 +1,4 @@
-"""What the worker does for the mailing list every few seconds, beside the sending, which every worker shares."""
+"""What every worker does for the mailing list every few seconds, beside the sending."""
 
 from collections.abc import Callable
 from datetime import datetime

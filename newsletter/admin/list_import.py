@@ -36,6 +36,10 @@ log = logging.getLogger("clinic.lists")
 class ListImportAdmin(admin.ModelAdmin):
     """What was uploaded by whom and what became of it. Nothing of it is edited; the buttons on its page go on."""
 
+    empty_words = _(
+        "No list has been imported yet. People who signed up elsewhere come here with a file from there, Mailchimp's "
+        "for one, and with the proof that they asked for it."
+    )
     list_display = ["__str__", "name", "state", "rows_done", "created_at", "by"]
     list_select_related = ["by"]
     list_per_page = 50

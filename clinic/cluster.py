@@ -42,8 +42,8 @@ SETTINGS = {
     "log_min_messages": "log",
     "log_checkpoints": "off",
 }
-# For a database that nobody will miss after a power cut.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For a database that nobody will miss after a power cut, and in which the tests race by the hundred.
+THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 
 NOT_YET = (psycopg2.OperationalError, FileNotFoundError)
@@ -239,7 +239,7 @@ class _Cluster:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._make_socket_folder()
         quoted = str(self.socket.resolve()).replace('"', '""')
-        settings = SETTINGS | {"unix_socket_directories": f'"{quoted}"'} | (CARELESS if self.throwaway else {})
+        settings = SETTINGS | {"unix_socket_directories": f'"{quoted}"'} | (THROWAWAY if self.throwaway else {})
         options = shlex.join(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         self._run("pg_ctl", "start", "-D", self.data, "-l", self.folder / "log", "-o", options, keep=server)
 

@@ -29,7 +29,7 @@ from tests.browser.test_journeys import new_address, press_tab_until
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 NEW_YORK = ZoneInfo("America/New_York")
 SECOND = 1000  # of the page's clock, in milliseconds

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 CODE = "spr2ng26"
 HREFS = "all => all.map(a => a.getAttribute('href'))"

@@ -8,7 +8,7 @@ from tests.browser.booking import HAS_FOCUS, Eyes, enter, heading
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 DAY = "/admin/appointments/appointment/day/"
 ARRIVED, UNDO = re.compile("^Arrived"), re.compile("^Undo")

@@ -8,7 +8,7 @@ from tests.browser.test_journeys import new_address, open_the_letter, request_an
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 WIDTHS = [360, 768, 1280]
 SCHEMES = ["light", "dark"]

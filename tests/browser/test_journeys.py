@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ARTICLE = "/articles/can-botulinum-toxin-help-acne/"
 FASTER_THAN_A_PERSON = 2100  # milliseconds; below it the form asks for one more click

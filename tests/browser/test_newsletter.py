@@ -10,7 +10,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 from tests.browser.test_every_page import sideways, violations  # noqa: E402 -- it skips itself without axe
 from tests.browser.test_journeys import new_address, open_the_letter, press_tab_until, sign_up  # noqa: E402
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 TOPICS = {"offers-of-the-month": "Offers of the month", "reading": "What we have been reading"}
 

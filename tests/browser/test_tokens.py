@@ -10,7 +10,7 @@ pytest.importorskip("playwright.sync_api", reason="The browser tests need requir
 from tests.browser.booking import SURGERY, confirm, go_on_to_check, hold_first_time, type_details, visit_day
 from tests.browser.test_journeys import new_address, open_the_letter, sign_up
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def token_in(address):

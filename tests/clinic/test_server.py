@@ -181,14 +181,13 @@ def test_a_malformed_setting_is_named_in_one_line(site, port):
 
 def test_a_step_that_fails_is_named_in_one_line(site, port):
     stamp = site / "var" / "static.stamp"
-    stamp.rename(site / "var" / "aside")
-    stamp.mkdir()
+    stamp.unlink(missing_ok=True)
+    stamp.mkdir(parents=True)
     try:
         command = [sys.executable, "manage.py", "serve"]
         done = subprocess.run(command, cwd=site, env=environment(port), capture_output=True, text=True)
     finally:
         stamp.rmdir()
-        (site / "var" / "aside").rename(stamp)
     assert done.returncode == 1
     assert re.fullmatch(r"CommandError: Collecting the static files failed: .*\n", done.stderr)
     assert processes(site) == {}

@@ -11,7 +11,6 @@ import threading
 from datetime import datetime, timedelta
 
 from django.contrib.sessions.models import Session
-from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -59,13 +58,14 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 pause = 0.0 if self.turn() else INTERVAL
-            except DatabaseError as error:
+            except (InterfaceError, OperationalError) as error:
                 connection.close()
                 pause = min(max(pause, INTERVAL) * 2, 30.0)
                 log.warning("The database is away (%s); trying again in %.0f s.", type(error).__name__, pause)
             except Exception:
                 # What one job did wrong must not stop the others.
                 log.exception("A job failed; the worker goes on.")
+                pause = INTERVAL
             self._stopping.wait(pause)
 
     def stop(self, number: int = 0, frame: object = None) -> None:

@@ -1,4 +1,6 @@
-"""Email addresses that anybody may type: which are taken, and which mailbox they mean."""
+"""Email addresses that anybody may type: which are taken, which mailbox they mean, and where none may stand."""
+
+import re
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
@@ -6,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 WANTED = _("Enter an email address in the correct format, like name@example.com.")
 LONGEST = 254
+QUOTED = re.compile(r"\S+@\S+")
 
 
 def canonical(typed: str) -> str:
@@ -33,3 +36,8 @@ def mailbox(email: str) -> str:
     local, _at, domain = email.casefold().rpartition("@")
     domain = "gmail.com" if domain == "googlemail.com" else domain
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
+
+
+def left_out(words: str) -> str:
+    """The same words without addresses. Servers like to quote whom they refuse; what is kept and shown does not."""
+    return QUOTED.sub(str(_("(address)")), words)

@@ -132,6 +132,11 @@ class Campaign(models.Model):
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
+    @property
+    def version(self) -> str:
+        """Which version a page has shown: whatever its writers save and every step that is taken make another."""
+        return self.changed_at.isoformat()
+
     def get_absolute_url(self) -> str:
         return reverse("newsletter:edition", args=[self.slug])
 

@@ -37,6 +37,8 @@ def freeze(campaign: Campaign, *, practice: Practice, now: datetime) -> int:
             with connection.cursor() as cursor:
                 cursor.execute(ADD, {"campaign": campaign.pk, "subscribers": subscribers, "hashes": hashes, "now": now})
             count += len(some)
+    # The keys are looked up here and not at the commit, so that nothing the caller writes after this waits for it.
+    connection.check_constraints()
     return count
 
 

@@ -101,7 +101,7 @@ def _chunks(everything: Iterable[T], length: int) -> Iterator[list[T]]:
 def _taken_off(emails: list[str], now: datetime) -> int:
     """Gives these people the state that the log says; returns how many were on the list, or waiting to be."""
     found = Subscriber.objects.annotate(folded=Lower("email")).filter(folded__in=emails)
-    people = {person.folded: person for person in found.select_for_update().order_by("pk")}
+    people = {person.folded: person for person in found.select_for_update(no_key=True).order_by("pk")}
     words, count = wording.LEAVING_BEFORE_A_RESTORE.newest, 0
     for line in _strongest_of_each(list(people)):
         subscriber = people[line.email]

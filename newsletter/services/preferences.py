@@ -28,7 +28,7 @@ def choose(
     Without a `language` it stays as it is. Raises NotOnTheList.
     """
     with transaction.atomic():
-        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         if not locked.is_on_the_list:
             raise NotOnTheList
         locked.name, locked.language = name, language or locked.language

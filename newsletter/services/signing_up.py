@@ -65,7 +65,7 @@ def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) 
     NotSentTo when the address is dead or its owner has complained, which nobody can lift.
     """
     with transaction.atomic():
-        subscriber = Subscriber.objects.select_for_update().get(pk=ask.subscriber_id)
+        subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=ask.subscriber_id)
         if not may_be_sent_to(subscriber):
             raise NotSentTo
         if subscriber.has_left_since(ask):
@@ -89,7 +89,7 @@ def leave(
     is off the list already, because letters came back, stays so and is not counted.
     """
     with transaction.atomic():
-        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         if not locked.has_left:
             locked.take_off(Subscriber.State.UNSUBSCRIBED, now=now)
             Suppression.objects.add([locked.email], Reason.UNSUBSCRIBED, now=now)
@@ -104,7 +104,8 @@ def take_off(subscribers: QuerySet[Subscriber], *, by: User, now: datetime) -> i
     words = wording.LEAVING_BY_STAFF.newest
     kind = Consent.Kind.LEFT
     with transaction.atomic():
-        staying = subscribers.exclude(state__in=Subscriber.OFF).order_by("pk").select_for_update(of=("self",))
+        staying = subscribers.exclude(state__in=Subscriber.OFF).order_by("pk")
+        staying = staying.select_for_update(of=("self",), no_key=True)
         people = dict(staying.values_list("pk", "email"))
         Subscriber.objects.filter(pk__in=people).update(state=Subscriber.State.UNSUBSCRIBED, left_at=now)
         Suppression.objects.add(people.values(), Reason.UNSUBSCRIBED, now=now, by=by)

@@ -200,13 +200,17 @@ def test_four_workers_start_a_campaign_once_and_send_each_letter_once(sink):
 # The start: recipients are frozen in full or not at all, and once
 
 
-@pytest.mark.parametrize("constraint", ["", "CONSTRAINT"], ids=["in the middle", "at the commit"])
-def test_a_start_that_is_cut_off_freezes_nobody_and_is_made_again(sink, monkeypatch, constraint):
+@pytest.mark.parametrize(
+    ("table", "constraint"),
+    [("newsletter_delivery", ""), ("newsletter_delivery", "CONSTRAINT"), ("newsletter_pace", "CONSTRAINT")],
+    ids=["in the middle", "when all are there", "at the commit"],
+)
+def test_a_start_that_is_cut_off_freezes_nobody_and_is_made_again(sink, monkeypatch, table, constraint):
     campaign = scheduled(count=5)
     monkeypatch.setattr(freezing, "AT_ONCE", 2)
     third = f"IF (SELECT count(*) FROM newsletter_delivery) > 2 THEN {CUT} END IF;"
 
-    with at_each_row_of("newsletter_delivery", third, constraint=constraint):
+    with at_each_row_of(table, third, constraint=constraint):
         cut_off(partial(campaigns.begin_due, now=NOON))
     campaign.refresh_from_db()
     assert (campaign.state, campaign.content, campaign.recipients) == ("scheduled", None, None)
@@ -219,13 +223,15 @@ def test_a_start_that_is_cut_off_freezes_nobody_and_is_made_again(sink, monkeypa
     assert receivers(sink) == sorted(addresses(campaign, "accepted"))
 
 
-def test_of_four_who_start_a_campaign_at_once_one_does(sink):
+def test_of_four_who_start_a_campaign_at_once_one_does_and_the_others_go_on(sink):
     campaign = scheduled(count=5)
 
     with ThreadPoolExecutor(4) as crowd:
-        with somebody_holds("SELECT 1 FROM newsletter_campaign FOR UPDATE"):
+        with somebody_holds("LOCK newsletter_delivery IN SHARE MODE"):
             asked = [crowd.submit(alone, partial(campaigns.begin_due, now=NOON)) for _number in range(4)]
-            until(lambda: stuck("%newsletter_campaign%") == 4)
+            until(lambda: stuck("%INTO newsletter_delivery%") == 1)
+            until(lambda: sum(one.done() for one in asked) == 3)
+            assert Campaign.objects.get().state == "scheduled"
         for one in asked:
             one.result()
 

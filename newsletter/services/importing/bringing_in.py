@@ -69,7 +69,7 @@ def _facts(list_import: ListImport, entries: list[Entry], *, writes: bool) -> Fa
     by_print = {value: email for email, value in folded.items()}
     people = Subscriber.objects.alias(normal_form=Lower("email")).filter(normal_form__in=folded).order_by("pk")
     if writes:
-        people = people.select_for_update()
+        people = people.select_for_update(no_key=True)
     known = {person.email.lower(): _standing(person) for person in people}
     suppressed = set(Suppression.objects.in_force().filter(email__in=folded).values_list("email", flat=True))
     rows: dict[bool, dict[str, int]] = {True: {}, False: {}}

@@ -23,6 +23,7 @@ from newsletter.admin.campaign_list import for_list, progress, state, to_whom, w
 from newsletter.admin.preview import preview_urls
 from newsletter.admin.report import report
 from newsletter.admin.sending import sending_urls
+from newsletter.admin.two_writers import overtaken
 from newsletter.forms.campaign import AUDIENCE, LANGUAGES, CampaignForm
 from newsletter.models import Campaign
 from newsletter.services import writing
@@ -103,13 +104,17 @@ class CampaignAdmin(RichTextAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Campaign | None:
         """Locked while it is being changed or deleted, so that it cannot start under its writer's hands."""
         if request.method == "POST" and connection.in_atomic_block and object_id.isdecimal():
-            Campaign.objects.select_for_update().only("pk").filter(pk=object_id).first()
+            Campaign.objects.select_for_update(no_key=True).only("pk").filter(pk=object_id).first()
         return super().get_object(request, object_id, from_field)
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
         if not change:
             obj.created_by = cast(User, request.user)
-        super().save_model(request, obj, form, change)
+        wanted = obj.slug
+        writing.save(obj)
+        if obj.slug != wanted:
+            words = _("Another campaign has got the address %(wanted)s at this moment. This one has %(slug)s.")
+            messages.warning(request, words % {"wanted": wanted, "slug": obj.slug})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -132,6 +137,14 @@ class CampaignAdmin(RichTextAdmin):
         is_counted = campaign is not None and campaign.is_open and "count" in request.GET
         shown = {"campaign": campaign, "reached": reached(campaign) if campaign and is_counted else None}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if was_overtaken := overtaken(context):
+            # Said by itself: no field below has to be corrected for it.
+            context |= {"overtaken": was_overtaken, "errors": []}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None) -> HttpResponse:
         answer = super().response_add(request, obj, post_url_continue)

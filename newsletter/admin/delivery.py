@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -19,10 +17,10 @@ from django.utils.functional import cached_property
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import User
+from newsletter.admin.letter_alone import letter_alone
 from newsletter.admin.uncertain import left_out, sent_again, uncertain_urls
 from newsletter.emails import rendering
 from newsletter.emails.person import Person
@@ -35,17 +33,6 @@ MOST_LISTED = 10_000
 CAMPAIGNS_OFFERED = 15
 # People whose addresses begin alike; more typing finds the one.
 MOST_FOUND = 200
-# A letter brings its styles in itself; it may run nothing, and load pictures of this site alone. It keeps its origin,
-# or these would be somebody else's.
-LETTER_POLICY = {
-    "default-src": [NONE],
-    "style-src": [UNSAFE_INLINE],
-    "img-src": [SELF, settings.BASE_URL],
-    "base-uri": [NONE],
-    "form-action": [NONE],
-    "frame-ancestors": [SELF],
-    "sandbox": ["allow-same-origin"],
-}
 
 
 class BoundedPaginator(Paginator[Any]):
@@ -182,12 +169,7 @@ class DeliveryAdmin(admin.ModelAdmin):
         own = [
             *uncertain_urls(self.admin_site),
             path("<int:pk>/repetition/", guard(require_POST(self.repetition)), name="newsletter_delivery_repetition"),
-            path(
-                "<int:pk>/letter/",
-                # The types of the decorator know views without arguments alone.
-                xframe_options_sameorigin(csp(LETTER_POLICY)(guard(require_GET(self.letter)))),  # type: ignore[arg-type]
-                name="newsletter_delivery_letter",
-            ),
+            path("<int:pk>/letter/", guard(require_GET(letter_alone(self.letter))), name="newsletter_delivery_letter"),
         ]
         return [*own, *super().get_urls()]
 

@@ -17,7 +17,7 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import User
 from newsletter.forms.list_import import ListImportForm
@@ -52,8 +52,8 @@ class ListImportAdmin(admin.ModelAdmin):
 
         return [
             own("export/", require_POST(self.export), "export"),
-            own("<int:pk>/progress/", self.progress, "progress"),
-            own("<int:pk>/report/", self.report, "report"),
+            own("<int:pk>/progress/", require_GET(self.progress), "progress"),
+            own("<int:pk>/report/", require_GET(self.report), "report"),
             own("<int:pk>/approval/", require_POST(self.approval), "approval"),
             own("<int:pk>/cancellation/", require_POST(self.cancellation), "cancellation"),
             own("<int:pk>/removal/", require_POST(self.removal), "removal"),

@@ -20,7 +20,7 @@ LENGTH = 5
 @panel(order=90, permission="newsletter.view_campaign")
 def mailings(now: datetime) -> Panel:
     campaigns = reports.latest(LENGTH)
-    figures = reports.figures(campaigns)
+    figures = reports.figures_lately(campaigns)
     return Panel(
         _("Mailings"),
         url=reverse("admin:newsletter_campaign_changelist"),

@@ -1,5 +1,6 @@
 """The letter as its readers will see it, and a test of it to colleagues."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -15,10 +16,10 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import User
+from newsletter.admin.letter_alone import letter_alone
 from newsletter.emails.content import Content, pictures_awaited, shown_blocks
 from newsletter.emails.message import AddressNotAscii, Envelope, Person
 from newsletter.emails.rendering import Rendered, TooLarge, filled, render
@@ -27,17 +28,6 @@ from newsletter.models import Campaign
 from newsletter.services import test_letters
 from newsletter.services.letter_shown import content_for
 from newsletter.services.sending.post import NotReached
-
-# No script, no form, nothing from elsewhere. It keeps its origin, or its own pictures would be somebody else's.
-LETTER_POLICY = {
-    "default-src": ["'none'"],
-    "style-src": ["'unsafe-inline'"],
-    "img-src": ["'self'", settings.BASE_URL],
-    "base-uri": ["'none'"],
-    "form-action": ["'none'"],
-    "frame-ancestors": ["'self'"],
-    "sandbox": ["allow-same-origin"],
-}
 
 
 @dataclass(frozen=True)
@@ -71,18 +61,16 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@xframe_options_sameorigin
+@letter_alone
 def preview_html(request: HttpRequest, pk: int) -> HttpResponse:
-    """The letter alone, for a frame. Its styles stand in its elements, so this one page allows them."""
+    """The letter alone, for a frame."""
     campaign, now = _campaign(request, pk, verb="view"), timezone.now()
     try:
         html = _letter(request, content_for(campaign, now=now), now).html
     except TooLarge as reason:
         # The page around it says the same, in full.
         return HttpResponse(str(reason), content_type="text/plain; charset=utf-8")
-    response = HttpResponse(html)
-    response._csp_config = LETTER_POLICY  # type: ignore[attr-defined] # read by django-csp
-    return response
+    return HttpResponse(html)
 
 
 @require_POST
@@ -111,12 +99,14 @@ def send_test(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _tell(request: HttpRequest, campaign: Campaign, tried: list[test_letters.Tried]) -> None:
+    """By name: until they are shown messages are kept in a cookie, which is no place for addresses."""
     for one in tried:
-        said = {"email": one.to.email, "words": one.words}
+        name = one.to.get_full_name() or one.to.get_username()
+        said = {"name": name, "words": re.sub(re.escape(one.to.email), name, one.words, flags=re.IGNORECASE)}
         if one.is_accepted:
-            messages.success(request, _("Test to %(email)s: accepted by the server: %(words)s") % said)
+            messages.success(request, _("Test to %(name)s: accepted by the server: %(words)s") % said)
         else:
-            messages.error(request, _("Test to %(email)s: not accepted. The answer was: %(words)s") % said)
+            messages.error(request, _("Test to %(name)s: not accepted. The answer was: %(words)s") % said)
     count = sum(one.is_accepted for one in tried)
     words = ngettext("Sent %(count)d test letter.", "Sent %(count)d test letters.", count) % {"count": count}
     admin.site.get_model_admin(Campaign).log_change(request, campaign, words)

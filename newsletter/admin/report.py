@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
 
 from newsletter.models import Campaign
 from newsletter.services import reports
@@ -28,6 +29,7 @@ class Line:
     url: str = ""
 
 
+@require_GET
 def report(request: HttpRequest, pk: int) -> HttpResponse:
     """For `admin_site.admin_view`, which asks who they are; what they may see is asked here."""
     if not request.user.has_perm("newsletter.view_campaign"):

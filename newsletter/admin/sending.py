@@ -21,8 +21,7 @@ from clinic.models import User
 from newsletter.admin import sending_page
 from newsletter.forms.schedule import RateForm, ScheduleForm
 from newsletter.models import Campaign
-from newsletter.services import campaigns, checklist, on_the_site
-from newsletter.services.rate import set_rate
+from newsletter.services import campaigns, checklist
 from newsletter.templatetags.newsletter_clock import moment
 
 State = Campaign.State
@@ -32,6 +31,7 @@ def sending_urls(site: AdminSite) -> list[URLPattern]:
     """For the `get_urls` of the campaigns' admin."""
     pages: list[tuple[str, str, Callable[..., HttpResponseBase]]] = [
         ("sending/", "sending", site.admin_view(sending)),
+        ("sending/audience/", "sending_audience", _signed_in_or_back(site.admin_view(audience))),
         ("sending/checks/", "checks", _signed_in_or_back(site.admin_view(checks))),
         ("sending/progress/", "progress", _signed_in_or_back(site.admin_view(progress))),
         ("schedule/", "schedule", site.admin_view(schedule)),
@@ -49,9 +49,18 @@ def sending_urls(site: AdminSite) -> list[URLPattern]:
 
 @require_GET
 def sending(request: HttpRequest, pk: int) -> HttpResponse:
-    """`?checks=all` looks at links and the domain as well, for a browser without scripts."""
+    """Without scripts `?count` counts whom it reaches, and `?checks=all` looks at links and domain as well."""
+    campaign, all_checks = _campaign(request, pk), "checks" in request.GET
+    is_counted = all_checks or "count" in request.GET
+    return _page(request, campaign, now=timezone.now(), all_checks=all_checks, is_counted=is_counted)
+
+
+@require_GET
+def audience(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that waits for a count: of a long list that takes seconds."""
     campaign = _campaign(request, pk)
-    return _page(request, campaign, now=timezone.now(), all_checks="checks" in request.GET)
+    context = {"campaign": campaign, "audience": sending_page.audience(campaign), "asks": "question" in request.GET}
+    return TemplateResponse(request, "admin/newsletter/campaign/sending_audience.html", context)
 
 
 @require_GET
@@ -74,15 +83,16 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def schedule(request: HttpRequest, pk: int) -> HttpResponse:
+    """`seen` as for the start."""
     campaign, now = _campaign(request, pk), timezone.now()
     form = ScheduleForm(request.POST, zone=sending_page.zone(), now=now)
     if not form.is_valid():
         return _page(request, campaign, now=now, form=form)
     at = form.cleaned_data["instant"]
     try:
-        campaigns.schedule(campaign, at=at, by=cast(User, request.user), now=now)
+        campaigns.schedule(campaign, at=at, by=cast(User, request.user), now=now, seen=request.POST.get("seen", ""))
     except campaigns.NotNow as reason:
-        campaign.refresh_from_db(fields=["state"])
+        campaign = _campaign(request, pk)
         if campaign.is_open:
             form.add_error(None, str(reason))
             return _page(request, campaign, now=now, form=form)
@@ -100,16 +110,28 @@ def unschedule(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def start(request: HttpRequest, pk: int) -> HttpResponse:
-    """`seen` is what the second look showed: what was changed since is looked at again first."""
-    campaign, now = _campaign(request, pk), timezone.now()
-    if campaign.scheduled_at and campaign.scheduled_at <= now and campaign.state == State.SCHEDULED:
-        messages.info(request, _("It is starting already."))
-        return _back(pk)
-    if campaign.is_open and request.POST.get("seen", "") != sending_page.seen(campaign):
-        messages.error(request, _("The campaign was changed since you looked. Nothing was sent: please look again."))
-        return _back(pk)
-    goals = (State.SCHEDULED, State.SENDING, State.SENT)
-    return _step(request, campaign, campaigns.start, _("It starts within a few seconds."), goals=goals, now=now)
+    """`seen` is the version that the second look showed: what was changed since is looked at again first."""
+    campaign = _campaign(request, pk)
+    if sending_page.is_starting(campaign, now=timezone.now()):
+        return _starts_already(request, campaign)
+    seen, by = request.POST.get("seen", ""), cast(User, request.user)
+    try:
+        campaigns.start(campaign, by=by, now=timezone.now(), seen=seen)
+    except campaigns.NotNow as reason:
+        campaign.refresh_from_db(fields=["state", "scheduled_at"])
+        if sending_page.is_starting(campaign, now=timezone.now()):
+            return _starts_already(request, campaign)
+        has_started = campaign.state in (State.SENDING, State.SENT)
+        messages.add_message(request, messages.INFO if has_started else messages.ERROR, str(reason))
+    else:
+        messages.success(request, _("It starts within a few seconds."))
+    return _back(pk)
+
+
+def _starts_already(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """A first click, or somebody else, was faster."""
+    messages.info(request, _("It is starting already."))
+    return _back(campaign.pk)
 
 
 @require_POST
@@ -136,18 +158,19 @@ def rate(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, campaign, now=now, rate_form=form)
     per_minute = form.cleaned_data["rate_per_minute"]
-    return _step(request, campaign, set_rate, _("The rate is changed."), goals=(), per_minute=per_minute)
+    return _step(request, campaign, campaigns.set_rate, _("The rate is changed."), goals=(), per_minute=per_minute)
 
 
 @require_POST
 def hide(request: HttpRequest, pk: int) -> HttpResponse:
     done = _("Taken off the site: the archive, its feed and the sitemap show it no more. Who got it still has it.")
-    return _on_the_site(request, _campaign(request, pk), on_the_site.take_off, done)
+    return _on_the_site(request, _campaign(request, pk), campaigns.take_off_the_site, done)
 
 
 @require_POST
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    return _on_the_site(request, _campaign(request, pk), on_the_site.show, _("It is shown in the archive on the site."))
+    done = _("It is shown in the archive on the site.")
+    return _on_the_site(request, _campaign(request, pk), campaigns.show_on_the_site, done)
 
 
 def _on_the_site(request: HttpRequest, campaign: Campaign, act: Callable[..., None], done: str) -> HttpResponse:
@@ -168,12 +191,11 @@ def _step(
     done: str,
     *,
     goals: tuple[str, ...],
-    now: datetime | None = None,
     **also: Any,
 ) -> HttpResponse:
     """Where somebody else, or a first click, has reached one of `goals` before, that is no mistake of theirs."""
     try:
-        act(campaign, by=cast(User, request.user), now=now or timezone.now(), **also)
+        act(campaign, by=cast(User, request.user), now=timezone.now(), **also)
     except campaigns.NotNow as reason:
         campaign.refresh_from_db(fields=["state"])
         level = messages.INFO if campaign.state in goals else messages.ERROR
@@ -191,13 +213,16 @@ def _page(
     form: ScheduleForm | None = None,
     rate_form: RateForm | None = None,
     all_checks: bool = False,
+    is_counted: bool = False,
 ) -> HttpResponse:
+    shown = sending_page.context(campaign, now=now, form=form, rate_form=rate_form, all_checks=all_checks)
     context = {
         **admin.site.each_context(request),
         "title": _("Check and send") if campaign.is_open else _("Sending"),
         "subtitle": campaign.subject,
         "opts": Campaign._meta,
-        **sending_page.context(campaign, now=now, form=form, rate_form=rate_form, all_checks=all_checks),
+        **shown,
+        "audience": sending_page.audience(campaign) if is_counted and campaign.is_open else None,
     }
     status = 422 if form or rate_form else 200
     return TemplateResponse(request, "admin/newsletter/campaign/sending.html", context, status=status)

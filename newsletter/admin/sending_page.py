@@ -68,19 +68,18 @@ def context(
 def _before(
     campaign: Campaign, *, now: datetime, here: ZoneInfo, form: ScheduleForm | None, all_checks: bool
 ) -> dict[str, Any]:
-    topics = list(campaign.topics.all())
     quick = checklist.quick(campaign, now=now)
     is_due = campaign.scheduled_at is not None and campaign.scheduled_at <= now
     local = timezone.localtime(campaign.scheduled_at, here) if campaign.scheduled_at and not is_due else None
     opened = {"on": local.date(), "at": local.time()} if local else None
+    obstacles = [check for check in quick if check.verdict == Verdict.STOP]
     return {
-        "topics": topics,
-        "audience": campaign.audience(topics).count(),
+        "topics": list(campaign.topics.all()),
         "quick": quick,
-        "obstacles": [check for check in quick if check.verdict == Verdict.STOP],
+        "obstacles": obstacles,
+        "may_be_sent": not (obstacles or is_starting(campaign, now=now)),
         "slow": checklist.slow(campaign, now=now) if all_checks else None,
         "form": form or ScheduleForm(zone=here, now=now, initial=opened),
-        "seen": seen(campaign),
         "poll_seconds": (3 if is_due else 15) if campaign.state == State.SCHEDULED else None,
         **_standing(campaign, now=now),
     }
@@ -88,8 +87,16 @@ def _before(
 
 def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
     """Of one that waits for its time: whether that has come, and whether it should have begun long ago."""
-    at = campaign.scheduled_at if campaign.state == State.SCHEDULED else None
-    return {"is_starting": at is not None and at <= now, "is_late": at is not None and now - at > STARTS_WITHIN}
+    return {
+        "is_starting": is_starting(campaign, now=now),
+        "is_late": is_starting(campaign, now=now - STARTS_WITHIN),
+    }
+
+
+def is_starting(campaign: Campaign, *, now: datetime) -> bool:
+    """Its time has come, and a worker takes it."""
+    is_due = campaign.scheduled_at is not None and campaign.scheduled_at <= now
+    return is_due and campaign.state == State.SCHEDULED
 
 
 def progress_context(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
@@ -139,9 +146,9 @@ def listed(campaign: Campaign, *states: str) -> str:
     return f"{reverse('admin:newsletter_delivery_changelist')}?{wanted}"
 
 
-def seen(campaign: Campaign) -> str:
-    """Which version of the campaign a second look showed."""
-    return campaign.changed_at.isoformat()
+def audience(campaign: Campaign) -> int:
+    """How many people it reaches now."""
+    return campaign.audience(list(campaign.topics.all())).count()
 
 
 def zone() -> ZoneInfo:

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from clinic.dashboard import Panel, Row, panel
 from clinic.models import User
+from newsletter.admin.delivery import BoundedPaginator
 from newsletter.models import Consent, Subscriber, Suppression, Topic
 from newsletter.services import signing_up
 
@@ -28,6 +29,9 @@ FORBIDDEN = {
     "": _("Nothing forbids them."),
 }
 MOST_SENT = 25
+# Each is a field of the question that is asked before; of these a page may send 2000.
+MOST_TAKEN_OFF = 500
+MOST_NAMED = 100
 
 
 class TopicFilter(admin.SimpleListFilter):
@@ -80,7 +84,10 @@ class SubscriberAdmin(admin.ModelAdmin):
     search_fields = ["email", "name"]
     search_help_text = _("Part of an address or a name.")
     list_per_page = 50
+    list_max_show_all = 100
     show_full_result_count = False
+    paginator = BoundedPaginator
+    change_list_template = "admin/newsletter/bounded_list.html"
     empty_words = _("Nobody is on the list yet. People sign up on the site themselves, or come with an imported list.")
     fieldsets = [
         (None, {"fields": ["email", "name", "state", "what_forbids_it", "chosen_topics", "language"]}),
@@ -123,24 +130,36 @@ class SubscriberAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Take off the list, as they asked us to"), permissions=["take_off"])
     def take_off(self, request: HttpRequest, chosen: QuerySet[Subscriber]) -> TemplateResponse | None:
-        """Asks once more, naming them, then does it."""
-        if "take-off" not in request.POST:
-            return TemplateResponse(request, "newsletter/take_off.html", self._question(request, chosen))
-        count = signing_up.take_off(chosen, by=cast(User, request.user), now=timezone.now())
-        words = ngettext(
+        """Asks once more, naming them, then does it: for exactly those of whom was asked, or it asks again."""
+        keys = list(chosen.values_list("pk", flat=True)[: MOST_TAKEN_OFF + 1])
+        if len(keys) > MOST_TAKEN_OFF:
+            too_many = _("Nobody was taken off: choose at most %(most)d at a time.")
+            self.message_user(request, too_many % {"most": MOST_TAKEN_OFF}, messages.ERROR)
+            return None
+        if request.POST.get("sure") != str(len(keys)):
+            if "sure" in request.POST:
+                changed = _("Nobody was taken off: the list has changed since you were asked. Look again.")
+                self.message_user(request, changed, messages.WARNING)
+            return (
+                TemplateResponse(request, "newsletter/take_off.html", self._question(request, keys)) if keys else None
+            )
+        asked_about = Subscriber.objects.filter(pk__in=keys)
+        count = signing_up.take_off(asked_about, by=cast(User, request.user), now=timezone.now())
+        done = ngettext(
             "%(count)d address was taken off the list.", "%(count)d addresses were taken off the list.", count
         )
-        self.message_user(request, words % {"count": count}, messages.SUCCESS)
+        self.message_user(request, done % {"count": count}, messages.SUCCESS)
         return None
 
-    def _question(self, request: HttpRequest, chosen: QuerySet[Subscriber]) -> dict[str, Any]:
+    def _question(self, request: HttpRequest, keys: list[int]) -> dict[str, Any]:
+        named = Subscriber.objects.filter(pk__in=keys).order_by("email")[:MOST_NAMED]
         return {
             **self.admin_site.each_context(request),
             "title": _("Take off the list?"),
             "opts": self.opts,
-            "chosen": chosen[:100],
-            "count": chosen.count(),
-            "select_across": request.POST.get("select_across", "0"),
+            "keys": keys,
+            "named": named,
+            "others": max(0, len(keys) - MOST_NAMED),
         }
 
 

@@ -23,6 +23,7 @@ class SuppressionAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+    change_list_template = "admin/newsletter/bounded_list.html"
     sortable_by = ()
     empty_words = _("No address yet. Here stands who has left, who complained, and whose address does not work.")
     fields = ["email", "reason", "at", "words", "by"]

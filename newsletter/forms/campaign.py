@@ -17,6 +17,8 @@ AUDIENCE_WIDGETS = {
     "joined_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     "joined_until": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
 }
+# The error of a form whose campaign was changed after it had been opened.
+OVERTAKEN = "overtaken"
 # Where a block without a number goes; when they are saved they are numbered anew.
 LAST = 32767
 # What the editor and the letter show of each kind of block.
@@ -43,6 +45,11 @@ class AudienceForm(forms.ModelForm):
 
 
 class CampaignForm(forms.ModelForm):
+    """What a campaign says and to whom. The row of one that is stored is locked while this is asked and saved."""
+
+    # The version that was opened. Browsers that keep what was typed over a reload must not keep this one.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput({"autocomplete": "off"}))
+
     class Meta:
         model = Campaign
         fields = ["subject", "preheader", "introduction", "language", "slug", "is_public", *AUDIENCE]
@@ -58,6 +65,7 @@ class CampaignForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choose_languages(self)
+        self.initial["seen"] = self.instance.version if self.instance.pk else ""
         if slug := self.fields.get("slug"):
             slug.required = False
             slug.help_text = _("Below /newsletter/archive/. It follows the subject until you write another here.")
@@ -75,6 +83,8 @@ class CampaignForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         super().clean()
         given = self.cleaned_data
+        if given.get("seen") != self.initial["seen"]:
+            raise forms.ValidationError(_("The campaign was changed after you had opened it."), code=OVERTAKEN)
         if "slug" in given and given.get("subject"):
             campaign = Campaign(pk=self.instance.pk, subject=given["subject"], code=self.instance.code)
             # What was made from the subject by itself is nobody's wish: it gives way to another campaign's, and to
@@ -116,12 +126,22 @@ class BlockForm(forms.ModelForm):
 
 
 class BlockFormSet(forms.BaseInlineFormSet):
+    """Blocks of one campaign. The admin shows as many of the stored ones as `get_queryset` has."""
+
+    as_typed: list[Block] | None = None
     default_error_messages = {
         **forms.BaseInlineFormSet.default_error_messages,
         "too_many_forms": ngettext_lazy(
             "A campaign has at most %(num)d block.", "A campaign has at most %(num)d blocks.", "num"
         ),
     }
+
+    def stays_as_typed(self) -> None:
+        """Shown again it has each of its blocks, those too that are stored no more."""
+        self.as_typed = [form.instance for form in self.initial_forms]
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset() if self.as_typed is None else self.as_typed
 
 
 def choose_languages(form: forms.BaseForm) -> None:

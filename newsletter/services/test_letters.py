@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import make_msgid
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from clinic.models import User
@@ -57,9 +58,11 @@ def send(campaign: Campaign, *, to: Sequence[User], by: User, now: datetime) -> 
     )
     with Post() as post:
         post.open()
-        for _letter in to:
-            if wait := LETTERS.count(str(by.pk), now=now):
-                raise TooManyTests(wait)
+        # Rolled back when it is too many: what is refused uses nothing up.
+        with transaction.atomic():
+            for _letter in to:
+                if wait := LETTERS.count(str(by.pk), now=now):
+                    raise TooManyTests(wait)
         return [_send_one(letter, user, envelope=envelope, post=post, now=now) for user in to]
 
 

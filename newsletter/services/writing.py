@@ -1,6 +1,6 @@
 """Writing a campaign: its address in the archive, the order of its blocks, and a copy to begin with."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from clinic.models import User
@@ -17,8 +17,20 @@ def free_slug(campaign: Campaign) -> str:
     wanted = _wanted(campaign)
     others = Campaign.objects.exclude(pk=campaign.pk)
     if not wanted or wanted in TAKEN_BY_THE_SITE or others.filter(slug=wanted).exists():
-        return "-".join(part for part in (wanted, campaign.code) if part)
+        return _with_its_code(wanted, campaign)
     return wanted
+
+
+def save(campaign: Campaign) -> None:
+    """With another address, from its own code, where a campaign that was saved at the same moment has that one."""
+    try:
+        with transaction.atomic():
+            campaign.save()
+    except IntegrityError:
+        if not Campaign.objects.exclude(pk=campaign.pk).filter(slug=campaign.slug).exists():
+            raise
+        campaign.slug = _with_its_code(campaign.slug[:LONGEST].strip("-"), campaign)
+        campaign.save()
 
 
 def follows_its_subject(campaign: Campaign) -> bool:
@@ -28,6 +40,10 @@ def follows_its_subject(campaign: Campaign) -> bool:
 
 def _wanted(campaign: Campaign) -> str:
     return slugify(campaign.subject)[:LONGEST].strip("-")
+
+
+def _with_its_code(wanted: str, campaign: Campaign) -> str:
+    return "-".join(part for part in (wanted, campaign.code) if part)
 
 
 def number_blocks(campaign: Campaign) -> None:
@@ -58,7 +74,7 @@ def copied(campaign: Campaign, *, by: User) -> Campaign:
             created_by=by,
         )
         copy.slug = free_slug(copy)
-        copy.save()
+        save(copy)
         copy.topics.set(campaign.topics.all())
         blocks = list(campaign.blocks.all())
         for block in blocks:

@@ -3,15 +3,21 @@
 import re
 import threading
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.formats import time_format
 
 from articles.models import Article
+from clinic.models import User
 from newsletter.admin import block as block_admin
 from newsletter.admin.campaign import CampaignAdmin
 from newsletter.admin.campaign_list import for_list, progress, to_whom, when
@@ -100,7 +106,7 @@ def test_blocks_are_numbered_by_their_positions(client):
         {"text": "<p>three</p>", "position": ""},
         {"text": "<p>four</p>", "position": 7},
     ]
-    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug))
+    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug, seen=campaign.version))
     assert [line[:1] + line[3:4] for line in written(campaign)] == [
         (1, "<p>two</p>"),
         (2, "<p>four</p>"),
@@ -113,7 +119,7 @@ def test_a_block_is_taken_out(client):
     campaign = factories.make_campaign(blocks=[{"text": "<p>one</p>"}, {"text": "<p>two</p>"}])
     one, two = campaign.blocks.all()
     blocks = [{"id": one.pk, **TEXT, "DELETE": "on"}, {"id": two.pk, "text": "<p>two</p>", "position": 2}]
-    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug))
+    client.post(address(campaign), form(*blocks, stored=2, slug=campaign.slug, seen=campaign.version))
     assert written(campaign) == [(1, "text", "", "<p>two</p>", "")]
 
 
@@ -194,7 +200,7 @@ def test_two_campaigns_of_one_subject_have_two_addresses(client):
     second, first = Campaign.objects.all()
     assert (first.slug, second.slug) == ("spring-news", f"spring-news-{second.code}")
     # Saved again, it stays what it is.
-    client.post(address(first), form(TEXT, slug=""))
+    client.post(address(first), form(TEXT, slug="", seen=first.version))
     first.refresh_from_db()
     assert first.slug == "spring-news"
     # What a script has filled in from the subject, as it did for the first, gives way as well.
@@ -209,7 +215,9 @@ def test_the_address_follows_the_subject_until_somebody_writes_another(client):
     block = {"id": campaign.blocks.get().pk, **TEXT}
 
     def slug_after(**fields):
-        client.post(address(campaign), form(block, stored=1, **{"slug": campaign.slug, **fields}))
+        client.post(
+            address(campaign), form(block, stored=1, **{"slug": campaign.slug, "seen": campaign.version, **fields})
+        )
         campaign.refresh_from_db()
         return campaign.slug
 
@@ -258,7 +266,8 @@ def test_offers_that_run_or_come_are_offered_and_one_that_was_chosen_stays(clien
     answer = client.post(f"{LIST}add/", form({"kind": "offer", "offer": ended.pk}))
     assert set(errors_on(answer)[1][0]) == {"offer"}
     block = {"id": campaign.blocks.get().pk, "kind": "offer", "offer": ended.pk}
-    assert client.post(address(campaign), form(block, stored=1, slug=campaign.slug)).status_code == 302
+    sent = form(block, stored=1, slug=campaign.slug, seen=campaign.version)
+    assert client.post(address(campaign), sent).status_code == 302
 
 
 def test_an_offer_is_told_with_the_last_day_that_readers_see(client):
@@ -288,7 +297,8 @@ def test_articles_are_found_once_a_reader_can_open_them(client):
     # One that was taken off the site again does not stop its campaign from being written.
     campaign = factories.make_campaign(blocks=[{"kind": "article", "article": draft}])
     block = {"id": campaign.blocks.get().pk, "kind": "article", "article": draft.pk}
-    assert client.post(address(campaign), form(block, stored=1, slug=campaign.slug)).status_code == 302
+    sent = form(block, stored=1, slug=campaign.slug, seen=campaign.version)
+    assert client.post(address(campaign), sent).status_code == 302
 
 
 def test_more_blocks_than_a_letter_holds_are_refused(client):
@@ -381,8 +391,9 @@ def test_languages_are_asked_only_where_there_are_several(client, settings):
         [("en", "English"), ("es", "Español")],
         [("", "any language"), ("en", "English"), ("es", "Español")],
     ]
-    client.post(address(campaign), form(slug="x", language="es", audience_language="xx"))
-    client.post(address(campaign), form(slug="x", language="es", audience_language="es"))
+    for language in ("xx", "es"):
+        sent = form(slug="x", language="es", audience_language=language, seen=campaign.version)
+        client.post(address(campaign), sent)
     campaign.refresh_from_db()
     assert (campaign.slug, campaign.audience_language) == ("x", "es")
 
@@ -406,11 +417,12 @@ def test_a_campaign_that_has_started_is_read_and_never_changed(client):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_locked", [True, False])
 def test_one_that_is_due_while_it_is_being_saved_goes_as_saved(client, monkeypatch, is_locked):
-    """The worker waits for the writer's lock. Without it, the negative control, the save brings back the draft."""
+    """The worker lets be what a writer has locked. Without, the negative control, the save brings back the draft."""
     now = timezone.now()
     factories.make_subscriber()
     campaign = factories.make_campaign(subject="Old", blocks=[TEXT])
     campaigns.schedule(campaign, at=now, by=factories.manager(), now=now)
+    campaign.refresh_from_db()
     plain = CampaignAdmin.get_object if is_locked else ModelAdmin.get_object
     workers = []
 
@@ -422,13 +434,16 @@ def test_one_that_is_due_while_it_is_being_saved_goes_as_saved(client, monkeypat
         found = plain(admin, request, object_id, from_field)
         workers.append(threading.Thread(target=work))
         workers[0].start()
-        workers[0].join(0.1 if is_locked else 10)
+        workers[0].join(10)
         return found
 
     monkeypatch.setattr(CampaignAdmin, "get_object", and_then_the_worker_comes)
     block = {"id": campaign.blocks.get().pk, **TEXT}
-    client.post(address(campaign), form(block, stored=1, subject="New", slug=campaign.slug))
+    sent = form(block, stored=1, subject="New", slug=campaign.slug, seen=campaign.version)
+    client.post(address(campaign), sent)
     workers[0].join(10)
+    if is_locked:
+        campaigns.begin_due(now=timezone.now())
     campaign.refresh_from_db()
     assert campaign.deliveries.count() == 1
     if is_locked:
@@ -441,8 +456,9 @@ def test_a_scheduled_one_can_be_changed_and_stays_scheduled_but_not_deleted(clie
     factories.make_subscriber()
     campaign = factories.make_campaign(blocks=[TEXT])
     campaigns.schedule(campaign, at=timezone.now() + DAY, by=factories.manager(), now=timezone.now())
-    block = campaign.blocks.get()
-    sent = form({"id": block.pk, "text": "<p>Better</p>"}, stored=1, subject="Better", slug=campaign.slug)
+    campaign.refresh_from_db()
+    block = {"id": campaign.blocks.get().pk, "text": "<p>Better</p>"}
+    sent = form(block, stored=1, subject="Better", slug=campaign.slug, seen=campaign.version)
     assert client.post(address(campaign), sent).status_code == 302
     campaign.refresh_from_db()
     assert (campaign.subject, campaign.state, campaign.blocks.get().text) == ("Better", "scheduled", "<p>Better</p>")
@@ -458,7 +474,8 @@ def test_who_may_not_send_does_not_change_what_goes_out_by_itself(mary, client):
     mary.groups.clear()
     writes = ["view_campaign", "add_campaign", "change_campaign"]
     mary.user_permissions.set(Permission.objects.filter(codename__in=writes))
-    sent = form({"id": block.pk, "text": "<p>Better</p>"}, TEXT, stored=1, subject="Better", slug=campaign.slug)
+    better = {"id": block.pk, "text": "<p>Better</p>"}
+    sent = form(better, TEXT, stored=1, subject="Better", slug=campaign.slug, seen=campaign.version)
     assert client.post(address(campaign), sent).status_code == 302
     campaigns.schedule(campaign, at=timezone.now() + DAY, by=factories.manager(), now=timezone.now())
     before = list(Campaign.objects.values()), list(Block.objects.values())
@@ -469,7 +486,8 @@ def test_who_may_not_send_does_not_change_what_goes_out_by_itself(mary, client):
     assert (
         "It is scheduled and goes out by itself, so only who may send mailings can change it" in page.content.decode()
     )
-    worse = {**sent, "subject": "Worse", "blocks-0-text": "<p>Worse</p>"}
+    campaign.refresh_from_db()
+    worse = {**sent, "seen": campaign.version, "subject": "Worse", "blocks-0-text": "<p>Worse</p>"}
     answer = client.post(address(campaign), worse, follow=True)
     assert said(answer) == [("error", "Nothing was changed: the campaign is scheduled. Copy it to write another.")]
     assert (list(Campaign.objects.values()), list(Block.objects.values())) == before
@@ -484,6 +502,142 @@ def test_a_draft_is_deleted(client):
     campaign = factories.make_campaign(blocks=[TEXT])
     assert client.post(address(campaign, "delete"), {"post": "yes"}).status_code == 302
     assert not Campaign.objects.exists()
+
+
+# Two writers
+
+
+def opened(client, campaign):
+    """What the form of a campaign with one text sends unless somebody types."""
+    seen = re.search(
+        r'<input type="hidden" name="seen" value="([^"]*)"', client.get(address(campaign)).content.decode()
+    )
+    block = {"id": campaign.blocks.get().pk, **TEXT}
+    return form(block, stored=1, slug=campaign.slug, seen=unescape(seen[1]))
+
+
+def warning(response):
+    """What stands above a form that came too late, or nothing."""
+    found = re.search(r'<div class="overtaken".*?</div>', response.content.decode(), re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split()) if found else ""
+
+
+CARRY_OVER = (
+    " What you wrote still stands below, but this page cannot be saved any more. Open the campaign in another window,"
+    " carry over what you want to keep, and save it there. Open it in another window"
+)
+
+
+@pytest.fixture
+def zoe():
+    return User.objects.create_superuser("zoe", first_name="Zoe", last_name="Quay")
+
+
+def test_who_saves_second_is_told_and_loses_nothing(client, zoe):
+    campaign = factories.make_campaign(blocks=[TEXT])
+    ours, hers = opened(client, campaign), opened(desk(zoe), campaign)
+    assert desk(zoe).post(address(campaign), {**hers, "subject": "Hers"}).status_code == 302
+    # A test letter is logged as well, and changes nothing.
+    LogEntry.objects.create(
+        user=factories.manager(),
+        content_type=ContentType.objects.get_for_model(Campaign),
+        object_id=campaign.pk,
+        action_flag=2,
+        change_message="Sent 1 test letter.",
+    )
+    stored = list(Campaign.objects.values()), list(Block.objects.values())
+
+    at = timezone.localtime(LogEntry.objects.order_by("pk").first().action_time, ZoneInfo("America/New_York"))
+    told = f"Nothing was saved. Zoe Quay changed this campaign at {time_format(at)}, after you had opened it."
+    typed = {**ours, "subject": "Ours", "blocks-0-text": "<p>Ours too</p>"}
+    for button in ("_save", "_continue", "_preview"):
+        answer = client.post(address(campaign), {**typed, button: "1"})
+        assert (button, answer.status_code, warning(answer)) == (button, 200, told + CARRY_OVER)
+        assert f'<a href="{address(campaign)}" target="_blank" rel="noopener">' in answer.content.decode()
+        assert "Please correct the error" not in answer.content.decode()
+        # What was typed is there still, and cannot be saved by pressing again.
+        shown = answer.context["adminform"].form
+        (blocks,) = answer.context["inline_admin_formsets"]
+        assert (shown["subject"].value(), shown["seen"].value()) == ("Ours", ours["seen"])
+        assert next(one.form["text"].value() for one in blocks) == "<p>Ours too</p>"
+        assert "&lt;p&gt;Ours too&lt;/p&gt;" in answer.content.decode()
+        assert (list(Campaign.objects.values()), list(Block.objects.values())) == stored
+
+    # In another window it goes.
+    assert client.post(address(campaign), {**opened(client, campaign), "subject": "Both"}).status_code == 302
+    assert Campaign.objects.get().subject == "Both"
+
+
+def test_one_that_was_scheduled_meanwhile_goes_out_as_it_was_looked_at(client, zoe):
+    factories.make_subscriber()
+    campaign = factories.make_campaign(blocks=[TEXT])
+    ours = opened(client, campaign)
+    campaigns.schedule(campaign, at=timezone.now() + DAY, by=zoe, now=timezone.now())
+    answer = client.post(address(campaign), {**ours, "subject": "Unseen"})
+    assert re.sub(r"\bat [\d:]* ?\S+,", "then,", warning(answer)) == (
+        "Nothing was saved. Zoe Quay changed this campaign then, after you had opened it."
+        " It is scheduled, and goes out as it is stored." + CARRY_OVER
+    )
+    assert Campaign.objects.filter(subject=campaign.subject, state="scheduled").exists()
+
+
+def test_a_second_click_or_window_of_ones_own_is_told_as_such(client):
+    campaign = factories.make_campaign(blocks=[TEXT])
+    ours = opened(client, campaign)
+    client.post(address(campaign), ours)
+    assert warning(client.post(address(campaign), ours)).startswith(
+        "Nothing was saved. You saved this campaign yourself"
+    )
+
+
+@pytest.mark.parametrize("seen", [None, "", "yesterday", "\0", "2026-03-02T12:00:00+00:00"])
+def test_a_form_without_the_version_it_was_opened_in_is_not_saved(client, seen):
+    campaign = factories.make_campaign(blocks=[TEXT])
+    sent = {**opened(client, campaign), "subject": "Blind", "seen": seen}
+    answer = client.post(address(campaign), {name: value for name, value in sent.items() if value is not None})
+    assert warning(answer) == "Nothing was saved. The campaign was changed after you had opened it." + CARRY_OVER
+    assert Campaign.objects.get().subject == campaign.subject
+
+
+@pytest.mark.parametrize("gone_by", ["a colleague", "its article"])
+def test_a_block_that_is_gone_is_no_dead_end(client, zoe, gone_by):
+    """Every other block that was typed is shown still, the last one too."""
+    article = factories.make_article()
+    campaign = factories.make_campaign(blocks=[{"kind": "article", "article": article}, {"text": "<p>two</p>"}])
+    one, two = campaign.blocks.all()
+    blocks = {"id": one.pk, "kind": "article", "article": article.pk}, {"id": two.pk, "text": "<p>Better</p>"}
+    sent = form(*blocks, stored=2, slug=campaign.slug, seen=campaign.version)
+    if gone_by == "its article":
+        article.delete()
+    else:
+        assert desk(zoe).post(address(campaign), {**sent, "blocks-0-DELETE": "on"}).status_code == 302
+    stored = list(Campaign.objects.values()), list(Block.objects.values())
+    answer = client.post(address(campaign), sent)
+    assert warning(answer).startswith("Nothing was saved. ")
+    assert ("Zoe Quay" in warning(answer)) == (gone_by == "a colleague")
+    assert "&lt;p&gt;Better&lt;/p&gt;" in answer.content.decode()
+    assert (list(Campaign.objects.values()), list(Block.objects.values())) == stored
+
+
+@pytest.mark.parametrize("slug", ["", "spring-news", "our-own"])
+def test_two_campaigns_that_are_saved_at_once_have_two_addresses(client, monkeypatch, slug):
+    """The other one was saved after the form had asked whether the address is free."""
+    plain = CampaignAdmin.save_model
+
+    def after_a_colleague(admin, request, obj, form, change):
+        factories.make_campaign(slug=obj.slug)
+        plain(admin, request, obj, form, change)
+
+    monkeypatch.setattr(CampaignAdmin, "save_model", after_a_colleague)
+    answer = client.post(f"{LIST}add/", form(TEXT, slug=slug), follow=True)
+    wanted = slug or "spring-news"
+    first, second = Campaign.objects.order_by("pk")
+    assert (first.slug, second.slug) == (wanted, f"{wanted}-{second.code}")
+    assert said(answer)[0] == (
+        "warning",
+        f"Another campaign has got the address {wanted} at this moment. This one has {second.slug}.",
+    )
+    assert second.blocks.count() == 1
 
 
 # Copies

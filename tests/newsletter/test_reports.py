@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -195,6 +196,10 @@ def test_who_sees_the_report():
     assert signed_in(mary).get(address(campaign)).status_code == 404
 
 
+def test_the_report_is_read_alone():
+    assert signed_in(marketing()).post(address(started(LETTERS))).status_code == 405
+
+
 def join(at, *, kind=Consent.Kind.CONFIRMED, left=None, **fields):
     """Somebody who joined then, and left at these times."""
     person = make_subscriber(confirmed_at=at, created_at=at, **fields)
@@ -366,13 +371,34 @@ def test_panels_ask_little_however_much_was_sent(django_assert_num_queries):
     for number in range(7):
         started(LETTERS[:2], started_at=NOON + number * DAY, subject=f"Number {number}")
     join(NOON)
-    with django_assert_num_queries(4):
+    panels.mailings(NOON)
+    # The campaigns, and the figures that were kept.
+    with django_assert_num_queries(2):
         panel = panels.mailings(NOON)
     assert [campaign.subject for campaign, _figures in panel.context["lines"]] == [
         f"Number {n}" for n in (6, 5, 4, 3, 2)
     ]
     with timezone.override(HERE), django_assert_num_queries(2):
         assert panels.the_list(NOON).total == 15
+
+
+def test_figures_of_what_has_ended_are_a_minute_old_at_most_and_no_others(monkeypatch):
+    ended, going = started(LETTERS), started(LETTERS, state=Campaign.State.SENDING)
+    stopped = started(LETTERS, state=Campaign.State.CANCELLED)
+    everything = [going, stopped, ended]
+
+    def uncertain(count=reports.figures_lately):
+        return [count(everything)[campaign.pk].uncertain for campaign in everything]
+
+    assert uncertain() == [1, 1, 1]
+    Delivery.objects.filter(state=State.UNCERTAIN).update(state=State.ACCEPTED)
+    # The report itself is never old.
+    assert (uncertain(), uncertain(reports.figures)) == ([0, 1, 1], [0, 0, 0])
+    monkeypatch.setattr(reports, "LATELY", 0)
+    cache.clear()
+    assert uncertain() == [0, 0, 0]
+    Delivery.objects.filter(state=State.FAILED).update(state=State.UNCERTAIN)
+    assert uncertain() == [2, 2, 2]
 
 
 def test_empty_panels_say_so():

@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from clinic import dashboard
+from newsletter.admin import sending
 from newsletter.admin.panels_sending import mailings_that_need_you
 from newsletter.forms.schedule import ScheduleForm
 from newsletter.models import Campaign, Delivery, Pace, Subscriber
@@ -58,7 +62,7 @@ def said(response):
 
 def second_look(desk, campaign):
     """The hidden field of the question."""
-    return re.search(r'name="seen" value="([^"]+)"', desk.get(address(campaign)).content.decode())[1]
+    return html.unescape(re.search(r'name="seen" value="([^"]+)"', desk.get(address(campaign)).content.decode())[1])
 
 
 def post(desk, campaign, noun, **fields):
@@ -80,6 +84,7 @@ def kinds(campaign):
     "noun",
     [
         "sending",
+        "sending/audience",
         "sending/checks",
         "sending/progress",
         "schedule",
@@ -161,7 +166,7 @@ def test_the_page_says_whom_it_reaches_and_what_was_looked_through(desk):
     factories.make_subscriber(topics=[skin])
     factories.make_subscriber(topics=[lips], state=Subscriber.State.UNSUBSCRIBED)
     campaign = factories.make_campaign(topics=[lips], subject="Lips & skin <b>")
-    response = desk.get(address(campaign))
+    response = desk.get(address(campaign), {"count": ""})
     words = words_on(response)
     assert "2 people Who chose Lips, or has not chosen." in words
     assert "A draft. Nothing goes out before you send it or set a time." in words
@@ -179,7 +184,7 @@ def test_what_forbids_a_start_is_named_and_there_is_no_button(desk):
     page = response.content.decode()
     assert address(campaign, "start") not in page
     assert address(campaign, "schedule") not in page
-    answer = post(desk, campaign, "start", seen=response.context["seen"])
+    answer = post(desk, campaign, "start", seen=campaign.version)
     assert said(answer) == [("error", response.context["obstacles"][0].words)]
     assert state_of(campaign) == "draft"
 
@@ -197,7 +202,7 @@ def test_links_and_domain_are_looked_at_afterwards(desk, monkeypatch):
     page = desk.get(address(campaign)).content.decode()
     assert calls == []
     assert f'hx-get="{address(campaign, "sending/checks")}"' in page
-    assert 'hx-trigger="load"' in page
+    assert page.count('hx-trigger="load"') == 2
     part = desk.get(address(campaign, "sending/checks"))
     assert words_on(part) == "Look at it Links One does not answer. Could not check SPF No answer."
     # Without scripts: the button asks for the page with all of it.
@@ -234,6 +239,42 @@ def test_the_second_click_of_a_double_click_starts_nothing_more(desk):
     assert kinds(campaign) == [("released", "mary"), ("started", None)]
 
 
+CHANGED = "A colleague has changed it since you looked: look again."
+
+
+def test_the_people_are_counted_after_the_page_and_the_question_then_names_them(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign(subject="Spring")
+    # What the checks ask of the list stops at the second person.
+    with CaptureQueriesContext(connection) as asked:
+        page = desk.get(address(campaign))
+    assert [
+        query["sql"] for query in asked if "COUNT" in query["sql"] and "newsletter_subscriber" in query["sql"]
+    ] == []
+    assert "Send Spring now? How many people that is was not counted." in words_on(page)
+    where = re.search(r'hx-get="([^"]*/audience/[^"]*)"', page.content.decode())[1]
+    factories.make_subscriber()
+    part = desk.get(where)
+    assert "<html" not in part.content.decode()
+    assert words_on(part) == (
+        "2 people Send Spring to 2 people now? What has gone out cannot be called back. Send to 2 people now"
+    )
+    assert '<div id="send-question" hx-swap-oob="true">' in part.content.decode()
+    # Without scripts by a link, and with the other things that take their time.
+    for wanted in ({"count": ""}, {"checks": "all"}):
+        page = desk.get(address(campaign), wanted)
+        assert "Send Spring to 2 people now?" in words_on(page)
+        assert "hx-swap-oob" not in page.content.decode()
+
+
+def test_where_there_is_no_question_the_count_brings_none(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign(subject="Spring")
+    campaigns.start(campaign, by=factories.manager(), now=timezone.now())
+    where = re.search(r'hx-get="([^"]*/audience/[^"]*)"', desk.get(address(campaign)).content.decode())[1]
+    assert words_on(desk.get(where)) == "1 person"
+
+
 def test_what_was_changed_after_the_look_is_not_sent(desk):
     factories.make_subscriber()
     campaign = factories.make_campaign()
@@ -242,10 +283,52 @@ def test_what_was_changed_after_the_look_is_not_sent(desk):
     campaign.save()
     for field in ({"seen": seen}, {}):
         answer = post(desk, campaign, "start", **field)
-        assert said(answer) == [
-            ("error", "The campaign was changed since you looked. Nothing was sent: please look again.")
-        ]
+        assert said(answer) == [("error", CHANGED)]
     assert state_of(campaign) == "draft"
+
+
+def test_nor_is_it_where_it_is_changed_between_the_click_and_the_lock(desk, monkeypatch):
+    """The view has read it, and then a colleague saves."""
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    seen, plain = second_look(desk, campaign), sending._campaign
+
+    def and_then_a_colleague_saves(request, pk):
+        found = plain(request, pk)
+        Campaign.objects.get(pk=pk).save()
+        return found
+
+    monkeypatch.setattr(sending, "_campaign", and_then_a_colleague_saves)
+    answer = desk.post(address(campaign, "start"), {"seen": seen})
+    assert [(message.level_tag, str(message)) for message in get_messages(answer.wsgi_request)] == [("error", CHANGED)]
+    assert (state_of(campaign), kinds(campaign)) == ("draft", [])
+
+
+def test_of_two_clicks_at_once_the_second_hears_that_it_starts(desk, mary, monkeypatch):
+    """The view of the second has read the campaign before the first is done."""
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    seen, plain = second_look(desk, campaign), sending._campaign
+
+    def and_then_the_first_is_done(request, pk):
+        found = plain(request, pk)
+        campaigns.start(found, by=mary, now=timezone.now(), seen=seen)
+        return found
+
+    monkeypatch.setattr(sending, "_campaign", and_then_the_first_is_done)
+    answer = desk.post(address(campaign, "start"), {"seen": seen})
+    assert [str(message) for message in get_messages(answer.wsgi_request)] == ["It is starting already."]
+    assert kinds(campaign) == [("released", "mary")]
+
+
+def test_what_was_scheduled_for_later_since_the_look_is_not_sent_now(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    seen = second_look(desk, campaign)
+    at = timezone.now() + timedelta(days=1)
+    campaigns.schedule(campaign, at=at, by=factories.manager(), now=timezone.now())
+    assert said(post(desk, campaign, "start", seen=seen)) == [("error", CHANGED)]
+    assert Campaign.objects.get().scheduled_at == at
 
 
 def test_a_worker_that_is_away_is_said(desk):
@@ -289,7 +372,7 @@ def test_one_that_went_wrong_is_taken_off_the_site_and_shown_again(desk, mary):
 
     gone = "Taken off the site: the archive, its feed and the sitemap show it no more. Who got it still has it."
     assert said(post(desk, campaign, "hide")) == [("success", gone)]
-    assert on_the_site(campaign) == (404, [])
+    assert on_the_site(campaign) == (410, [])
     # Nothing else of it is changed, and it goes on.
     assert Campaign.objects.values().get() == {**before, "is_public": False}
     for page in (address(campaign), address(campaign, "change")):
@@ -383,7 +466,8 @@ def test_it_is_put_on_the_schedule_and_taken_off(desk):
     factories.make_subscriber()
     campaign = factories.make_campaign()
     day = next_year()
-    answer = post(desk, campaign, "schedule", on=day.isoformat(), at="09:00")
+    sent = {"on": day.isoformat(), "at": "09:00", "seen": campaign.version}
+    answer = post(desk, campaign, "schedule", **sent)
     assert answer.redirect_chain == [(address(campaign), 303)]
     found = Campaign.objects.get()
     local = found.scheduled_at.astimezone(NEW_YORK)
@@ -416,7 +500,8 @@ def test_a_time_that_the_campaign_does_not_fit_is_shown_again_with_the_reason(de
     factories.make_subscriber()
     offer = factories.make_offer(title="Autumn glow", ends_at=timezone.now() + timedelta(days=30))
     campaign = factories.make_campaign(blocks=[{"kind": "offer", "offer": offer}])
-    response = desk.post(address(campaign, "schedule"), {"on": next_year().isoformat(), "at": "09:15"})
+    sent = {"on": next_year().isoformat(), "at": "09:15", "seen": campaign.version}
+    response = desk.post(address(campaign, "schedule"), sent)
     assert response.status_code == 422
     (reason,) = response.context["form"].non_field_errors()
     assert "Autumn glow" in reason
@@ -424,6 +509,23 @@ def test_a_time_that_the_campaign_does_not_fit_is_shown_again_with_the_reason(de
     assert f'value="{next_year().isoformat()}"' in response.content.decode()
     assert 'value="09:15"' in response.content.decode()
     assert (state_of(campaign), kinds(campaign)) == ("draft", [])
+
+
+def test_what_was_changed_after_the_look_is_not_scheduled(desk):
+    factories.make_subscriber()
+    campaign = factories.make_campaign()
+    sent = {"on": next_year().isoformat(), "at": "09:15", "seen": second_look(desk, campaign)}
+    campaign.subject = "Changed by somebody else"
+    campaign.save()
+    for fields in (sent, {**sent, "seen": ""}):
+        response = desk.post(address(campaign, "schedule"), fields)
+        assert (response.status_code, response.context["form"].non_field_errors()) == (422, [CHANGED])
+    assert (state_of(campaign), kinds(campaign)) == ("draft", [])
+    # What is shown is as it is now, and that can be scheduled.
+    assert "Changed by somebody else" in words_on(response)
+    assert f'name="seen" value="{campaign.version}"' in html.unescape(response.content.decode())
+    desk.post(address(campaign, "schedule"), {**sent, "seen": campaign.version})
+    assert state_of(campaign) == "scheduled"
 
 
 def test_one_under_way_is_not_scheduled(desk):
@@ -622,7 +724,7 @@ def test_the_page_of_a_draft_asks_few_questions(desk, django_assert_num_queries)
         factories.make_subscriber()
     campaign = factories.make_campaign()
     desk.get(address(campaign))
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         desk.get(address(campaign))
 
 

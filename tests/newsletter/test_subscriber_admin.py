@@ -1,5 +1,6 @@
 """The list as staff see it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from django.utils import timezone
 
 from clinic import dashboard
 from newsletter import wording
+from newsletter.admin import delivery as delivery_admin
+from newsletter.admin import subscriber as subscriber_admin
 from newsletter.admin.subscriber import signups_this_week
 from newsletter.models import Consent, Subscriber
 from tests.newsletter.steps import ADA, join, last_letter, path_in, sign_up
@@ -90,12 +93,95 @@ def test_others_do_not_see_it(client, desk, django_user_model, group):
     pk = Subscriber.objects.get().pk
     assert desk.get(LIST).status_code == 403
     assert desk.get(f"{LIST}{pk}/change/").status_code == 403
-    assert desk.post(LIST, {"action": "take_off", "_selected_action": [pk], "take-off": "1"}).status_code == 403
+    assert desk.post(LIST, {"action": "take_off", "_selected_action": [pk], "sure": "1"}).status_code == 403
     assert Subscriber.objects.get().state == "confirmed"
 
 
 def test_strangers_are_sent_to_the_door(client):
     assert client.get(LIST)["Location"] == f"/admin/login/?next={LIST}"
+
+
+def answered(question):
+    """What pressing the button of the question sends."""
+    shown = re.search(r'<form method="post">.*?</form>', question.content.decode(), re.DOTALL)[0]
+    sent = {}
+    for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown):
+        sent.setdefault(name, []).append(value)
+    return sent
+
+
+@pytest.fixture
+def crowd():
+    """A hundred and fifty people on the list, more than a question names."""
+    now = timezone.now()
+    people = [
+        Subscriber(email=f"reader{number:03}@example.com", state="confirmed", created_at=now, confirmed_at=now)
+        for number in range(150)
+    ]
+    return Subscriber.objects.bulk_create(people)
+
+
+@pytest.fixture
+def phone(django_user_model, desk):
+    """The browser of somebody who may take people off the list."""
+    desk.force_login(staff_of(django_user_model, "", "view_subscriber", "take_off_subscriber"))
+    return desk
+
+
+def off():
+    return Subscriber.objects.filter(state="unsubscribed").count()
+
+
+def test_all_who_were_asked_about_are_taken_off_though_a_hundred_are_named(phone, crowd):
+    question = phone.post(LIST, {"action": "take_off", "_selected_action": [person.pk for person in crowd]})
+    words = question.content.decode()
+    assert "These 150 addresses get no further newsletter." in words
+    assert re.findall(r"<li>(.*?)</li>", words)[-101:] == [
+        *(f"reader{number:03}@example.com" for number in range(100)),
+        "and 50 more",
+    ]
+    answer = phone.post(LIST, answered(question), follow=True)
+    assert "150 addresses were taken off the list." in answer.content.decode()
+    assert (off(), Consent.objects.filter(kind="left").count()) == (150, 150)
+
+
+def test_who_joins_after_the_question_stays(phone, crowd):
+    """Asked about the whole list, it is those who were on it then."""
+    question = phone.post(f"{LIST}?q=reader", {"action": "take_off", "select_across": "1", "_selected_action": "1"})
+    late = Subscriber.objects.create(email="reader999@example.com", created_at=timezone.now())
+    phone.post(f"{LIST}?q=reader", answered(question))
+    late.refresh_from_db()
+    assert (off(), late.state) == (150, "pending")
+
+
+def test_when_the_list_has_changed_it_asks_again(phone, crowd):
+    where = f"{LIST}?state__exact=confirmed"
+    question = phone.post(where, {"action": "take_off", "_selected_action": [crowd[0].pk, crowd[1].pk]})
+    Subscriber.objects.filter(pk=crowd[0].pk).update(state="bounced", left_at=timezone.now())
+    again = phone.post(where, answered(question))
+    words = again.content.decode()
+    assert "Nobody was taken off: the list has changed since you were asked. Look again." in words
+    assert (crowd[0].email in words, crowd[1].email in words, off()) == (False, True, 0)
+    phone.post(where, answered(again))
+    assert off() == 1
+    # Nobody is left to ask about.
+    assert phone.post(where, answered(again))["Location"] == where
+
+
+def test_more_than_a_question_holds_are_refused_in_words(phone, crowd, monkeypatch):
+    monkeypatch.setattr(subscriber_admin, "MOST_TAKEN_OFF", 149)
+    answer = phone.post(LIST, {"action": "take_off", "select_across": "1", "_selected_action": "1"}, follow=True)
+    assert "Nobody was taken off: choose at most 149 at a time." in answer.content.decode()
+    assert off() == 0
+
+
+def test_a_long_list_is_counted_and_paged_no_further_than_somebody_reads(phone, crowd, monkeypatch):
+    monkeypatch.setattr(delivery_admin, "MOST_LISTED", 120)
+    page = phone.get(LIST)
+    assert (page.context["cl"].result_count, page.context["cl"].paginator.num_pages) == (120, 3)
+    assert "Only the first 120 are listed." in page.content.decode()
+    # All on one page are never more than a hundred.
+    assert phone.get(LIST, {"all": ""}).content.decode().count("@example.com</a>") == 50
 
 
 def test_someone_who_asked_by_phone_is_taken_off_after_one_question(client, desk, django_user_model):
@@ -114,7 +200,7 @@ def test_someone_who_asked_by_phone_is_taken_off_after_one_question(client, desk
     assert "zoe@example.org" not in words
     assert not Subscriber.objects.filter(state="unsubscribed").exists()
 
-    answer = desk.post(LIST, {"action": "take_off", "_selected_action": chosen, "take-off": "1"}, follow=True)
+    answer = desk.post(LIST, answered(question), follow=True)
     assert "2 addresses were taken off the list." in answer.content.decode()
     assert dict(Subscriber.objects.values_list("email", "state")) == {
         ADA: "unsubscribed",
@@ -130,7 +216,7 @@ def test_someone_who_asked_by_phone_is_taken_off_after_one_question(client, desk
     )
 
     # Done again, it changes nothing, and the old letter does not bring anyone back.
-    again = desk.post(LIST, {"action": "take_off", "_selected_action": chosen, "take-off": "1"}, follow=True)
+    again = desk.post(LIST, answered(question), follow=True)
     assert "0 addresses were taken off the list." in again.content.decode()
     assert Consent.objects.filter(kind="left").count() == 2
     assert client.post(path_in(last_letter("eve@example.org"), "confirm")).status_code == 410
@@ -147,7 +233,7 @@ def test_looking_alone_does_not_allow_it(client, desk, marketing):
     desk.force_login(marketing)
     chosen = [str(Subscriber.objects.get().pk)]
     assert "take_off" not in desk.get(LIST).content.decode()
-    desk.post(LIST, {"action": "take_off", "_selected_action": chosen, "take-off": "1"})
+    desk.post(LIST, {"action": "take_off", "_selected_action": chosen, "sure": "1"})
     assert Subscriber.objects.get().state == "confirmed"
 
 

@@ -4,6 +4,7 @@ from newsletter.models.consent import Consent
 from newsletter.models.delivery import Delivery, Pace
 from newsletter.models.event import MailEvent
 from newsletter.models.list_import import ListImport, SeenAddress
+from newsletter.models.mailing_mark import MailingMark
 from newsletter.models.rules import MailingRules
 from newsletter.models.subscriber import Subscriber
 from newsletter.models.suppression import Suppression
@@ -17,6 +18,7 @@ __all__ = [
     "Delivery",
     "ListImport",
     "MailEvent",
+    "MailingMark",
     "MailingRules",
     "Pace",
     "SeenAddress",

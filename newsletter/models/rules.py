@@ -23,7 +23,7 @@ class MailingRules(models.Model):
         _("pause at so many per cent"),
         default=5,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_("A mailing pauses by itself when so many of its letters fail or come back."),
+        help_text=_("A mailing pauses by itself when so many of its letters fail, come back or are uncertain."),
     )
     breaker_least = models.PositiveIntegerField(
         _("but not before"),

@@ -11,15 +11,17 @@ from typing import Any
 from weakref import WeakSet
 
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, CampaignStep, Delivery
 
 # Longer than all answers of a mail server can take under EMAIL_TIMEOUT together.
 LEASE = timedelta(minutes=5)
 # A full bucket: what may go at once after a pause of the worker.
 BURST = timedelta(seconds=2)
 MOST_CUT_OFF = 1000
+BEGINNINGS = (CampaignStep.Kind.STARTED, CampaignStep.Kind.RESUMED)
+WENT_WRONG = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 
 # Planning it takes longer than doing it, so each session of the database plans it once in a while and not each time.
 PREPARE = """
@@ -94,6 +96,11 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Whose turn it was is off the list or suppressed by now, and the ledger says so. Another may be due."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How sending a claimed letter ended, as the delivery will say it."""
 
@@ -106,10 +113,10 @@ class Outcome:
     is_put_back: bool = False
 
 
-def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool = True) -> Claim | None:
+def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool = True) -> Claim | PassedOver | None:
     """Records `last` and takes the letter that has waited longest, both in one transaction of its own.
 
-    Who is off the list or suppressed by now is passed over and written down as such. None: nothing is due, the
+    One person at most is passed over, so that the caller may stop in a crowd of them. None: nothing is due, the
     campaign is not being sent, or the caller does not want to go on. An outcome that a person has settled meanwhile
     is not recorded; nor is, after the lease, one by which the letter would wait: the campaign may have ended.
     """
@@ -129,15 +136,14 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
     }
     plan_claims()
     with connection.cursor() as cursor:
-        while True:
-            cursor.execute(CLAIM, said)
-            row = cursor.fetchone()
-            if row is None:
-                return None
-            delivery, attempt, subscriber, email, name, is_mailable, token_hash = row
-            if is_mailable:
-                return Claim(delivery, attempt, now, subscriber, email, name, bytes(token_hash or b""))
-            said["last"] = None
+        cursor.execute(CLAIM, said)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    delivery, attempt, subscriber, email, name, is_mailable, token_hash = row
+    if not is_mailable:
+        return PassedOver()
+    return Claim(delivery, attempt, now, subscriber, email, name, bytes(token_hash or b""))
 
 
 def plan_claims(*, anew: bool = False) -> None:
@@ -170,9 +176,21 @@ def mark_cut_off(*, now: datetime) -> int:
         return Delivery.objects.filter(pk__in=cut_off).update(state=Delivery.State.UNCERTAIN, lease_until=None)
 
 
+def began_at(campaign: Campaign) -> datetime | None:
+    """When it was started or last resumed; None before that."""
+    return campaign.steps.filter(kind__in=BEGINNINGS).order_by("-at").values_list("at", flat=True).first()
+
+
 def tally(campaign: Campaign, *, since: datetime | None = None) -> dict[str, int]:
     """How many letters are in which state, without states that none is in; `since`: of those tried at or after it."""
-    counted = campaign.deliveries.order_by()
-    if since is not None:
-        counted = counted.filter(attempted_at__gte=since)
-    return dict(counted.values_list("state").annotate(count=Count("pk")))
+    return dict(_tried(campaign, since).values_list("state").annotate(count=Count("pk")))
+
+
+def came_back(campaign: Campaign, *, since: datetime | None = None) -> int:
+    """How many letters that had gone well came back, whenever that was told; `since` as in `tally`."""
+    return _tried(campaign, since).filter(bounced_at__isnull=False).exclude(state__in=WENT_WRONG).count()
+
+
+def _tried(campaign: Campaign, since: datetime | None) -> QuerySet[Delivery]:
+    deliveries = campaign.deliveries.order_by()
+    return deliveries if since is None else deliveries.filter(attempted_at__gte=since)

@@ -6,12 +6,11 @@ from math import ceil
 
 from django.db.models import Max
 
-from newsletter.models import Campaign, CampaignStep, Delivery
+from newsletter.models import Campaign, Delivery
 from newsletter.services import ledger
 
 State = Delivery.State
 WINDOW = timedelta(minutes=1)
-BEGINNINGS = (CampaignStep.Kind.STARTED, CampaignStep.Kind.RESUMED)
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,7 @@ def _settles_at(campaign: Campaign, now: datetime) -> datetime | None:
 
 def _per_minute(campaign: Campaign, now: datetime) -> int:
     """Letters tried in the last minute; of one that began a moment ago, as many as that would be in a minute."""
-    began = campaign.steps.filter(kind__in=BEGINNINGS).order_by("-at").values_list("at", flat=True).first()
-    since = max(now - WINDOW, began or now - WINDOW)
+    since = max(now - WINDOW, ledger.began_at(campaign) or now - WINDOW)
     seconds = max(1.0, (now - since).total_seconds())
     tried = ledger.tally(campaign, since=since)
     return round((sum(tried.values()) - tried.get(State.SENDING, 0)) * 60 / seconds)

@@ -1,31 +1,14 @@
-"""What every worker does for the mailing list every few seconds, beside the sending."""
+"""What every worker does for the mailing list when it begins and every few seconds, beside the sending."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from django.utils.translation import gettext as _
+from newsletter.services import campaigns, events, importing, ledger
+from newsletter.services.restored import look_back
 
-from newsletter.services import campaigns, events, importing, journal, ledger
-from newsletter.services.journal import Replayed
+__all__ = ["look_back", "sweep", "tidy"]
 
 GoesOn = Callable[[], bool]
-
-
-def look_back(*, now: datetime) -> Replayed:
-    """Before a worker begins, and after a restore: adds who has left and only the journal beside the database knows.
-
-    Where there is anybody, the database is older than the world.
-    """
-    replayed = journal.replay(now=now)
-    if replayed.added:
-        stop_after_a_restore(now=now)
-    return replayed
-
-
-def stop_after_a_restore(*, now: datetime) -> None:
-    """A mailing that is under way in the copy may have gone on without it: a person looks first."""
-    words = _("The database was brought back from a copy. Look what has been sent since, before this goes on.")
-    campaigns.stop_all(words=words, now=now)
 
 
 def sweep(*, now: datetime, goes_on: GoesOn) -> None:

@@ -13,6 +13,7 @@ from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS
 from tests.newsletter.post_office import Killed
 
 TICK = timedelta(microseconds=1)
+PASSED_OVER = "passed over"
 
 
 class Cut(OperationalError):
@@ -99,7 +100,9 @@ class NaiveMailing:
 
     def send_again(self, who):
         reader = self.readers[who]
-        if reader.state in {"uncertain", "failed"}:
+        if reader.has_left:
+            reader.state = "skipped" if reader.state == "uncertain" else reader.state
+        elif reader.state in {"uncertain", "failed"}:
             reader.state, reader.next_at, reader.again = "queued", self.now(), reader.again + 1
             self.state = "sending" if self.state == "sent" else self.state
 
@@ -137,6 +140,9 @@ class NaiveMailing:
         claimed = self._next() if goes_on else None
         fail(fault, "after")
         self.kept.pop(turn.worker, None)
+        # Each who has left meanwhile is a step of its own.
+        while claimed == PASSED_OVER:
+            claimed = self._next()
         return claimed
 
     def _record(self, reader, claim, state, next_at):
@@ -149,15 +155,15 @@ class NaiveMailing:
     def _next(self):
         now = self.now()
         waiting = [one for one in self.readers if one.state in {"queued", "retry"} and one.next_at <= now]
-        for reader in sorted(waiting, key=lambda one: one.next_at):
-            if self.state != "sending":
-                break
-            if not reader.has_left:
-                reader.state, reader.attempts, reader.lease_until = "sending", reader.attempts + 1, now + LEASE
-                reader.claim = next(self.claims)
-                return reader, reader.claim
+        if self.state != "sending" or not waiting:
+            return None
+        reader = min(waiting, key=lambda one: one.next_at)
+        if reader.has_left:
             reader.state = "skipped"
-        return None
+            return PASSED_OVER
+        reader.state, reader.attempts, reader.lease_until = "sending", reader.attempts + 1, now + LEASE
+        reader.claim = next(self.claims)
+        return reader, reader.claim
 
     def _send(self, reader, claim, letter, meanwhile):
         now, attempt = self.now(), reader.attempts

@@ -36,6 +36,25 @@ class Clock:
         return self._start + timedelta(seconds=1 + time.monotonic() - self._began)
 
 
+class StillClock:
+    """Stands still but for the jumps that it is told."""
+
+    def __init__(self, start=NOON):
+        self._moment = start
+
+    def __call__(self):
+        return self._moment
+
+    def jump(self, seconds):
+        self._moment += timedelta(seconds=seconds)
+
+
+def slow_mailer(per_minute):
+    """A worker that wakes for each letter when the rate allows it, and for which no time passes in between."""
+    clock = StillClock()
+    return Mailer(clock=clock, sleep=lambda _seconds: clock.jump(60 / per_minute))
+
+
 def send_all(start=NOON, *, mailer=None, seconds=10):
     """What one worker does until nothing is due."""
     until = time.monotonic() + seconds

@@ -2,19 +2,23 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 
-from clinic.models import User
-from newsletter.models import Campaign, CampaignStep, Delivery, MailingRules, Pace, Subscriber, Suppression
-from newsletter.services import campaigns, ledger, reconciling, tokens
-from newsletter.services.sending import Mailer
+from clinic.models import Offer, User
+from newsletter.models import Campaign, CampaignStep, Delivery, Pace, Subscriber, Suppression
+from newsletter.services import campaigns, editions, ledger, reconciling, tokens
+from newsletter.services.sending import Mailer, mailer
 from newsletter.services.sending.breaker import RESTS
-from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS, MOST_PUT_OFF, MOST_REFUSED
+from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS
+from newsletter.services.sending.mailing import Mailing
 from tests import mail_sink
 from tests.factories import NOON, make_campaign, make_offer, make_subscriber
-from tests.newsletter.sending import Clock, begin, begun, receivers, send_all, states
+from tests.newsletter.sending import Clock, StillClock, begin, begun, receivers, send_all, states
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 State = Delivery.State
@@ -125,6 +129,42 @@ def test_freeze_and_claim_agree_on_who_may_be_written_to(sink, reason):
 
     assert may_be_frozen is (reason == "unsubscribed")
     assert states(campaign) == ["accepted" if may_be_frozen else "skipped"]
+
+
+def test_who_has_left_is_a_step_of_its_own_so_that_the_next_has_a_whole_lease(sink):
+    campaign, people = begun(count=3)
+    leave(people[:2])
+
+    found = [ledger.claim(campaign.pk, last=None, now=NOON + minutes * MINUTE) for minutes in range(3)]
+
+    assert found[:2] == [ledger.PassedOver()] * 2
+    assert found[2].email == people[2].email
+    claimed = campaign.deliveries.get(state=State.SENDING)
+    assert claimed.lease_until - claimed.attempted_at == ledger.LEASE
+    assert claimed.attempted_at == found[2].at == NOON + 2 * MINUTE
+
+
+def test_a_worker_that_is_to_stop_stops_in_such_a_crowd(sink):
+    campaign, people = begun(count=9)
+    leave(people)
+    asked = iter([True] * 5)
+
+    assert Mailer(clock=Clock(NOON)).turn(goes_on=lambda: next(asked, False))
+
+    assert ledger.tally(campaign) == {"skipped": 3, "queued": 6}
+    send_all()
+    assert ledger.tally(campaign) == {"skipped": 9}
+
+
+def test_a_slice_of_nobody_but_them_is_not_the_end(sink, monkeypatch):
+    _campaign, people = begun(count=9)
+    leave(people[:8])
+    # Each look at the process's clock is half a second later: a slice holds a few of them.
+    monkeypatch.setattr(mailer, "time", SimpleNamespace(monotonic=partial(next, count(step=0.5))))
+
+    send_all()
+
+    assert receivers(sink) == [people[8].email]
 
 
 def test_who_is_suppressed_is_not_frozen(sink):
@@ -376,9 +416,9 @@ def test_the_rate_holds_over_all_workers(sink):
     campaign, _people = begun(count=30, rate_per_minute=60)
     mailers = [Mailer(clock=lambda: NOON + timedelta(seconds=10)) for _number in range(2)]
 
-    for mailer in mailers:
+    for worker in mailers:
         asked = iter([True] * 8)
-        mailer.turn(goes_on=lambda asked=asked: next(asked, False))
+        worker.turn(goes_on=lambda asked=asked: next(asked, False))
 
     # The bucket holds two seconds' worth, however long nobody has sent.
     granted = ledger.take_tokens(campaign.pk, wanted=100, per_minute=60, now=NOON + timedelta(seconds=10))
@@ -443,56 +483,17 @@ def test_letters_refused_one_after_another_pause_the_campaign(sink):
     campaign.refresh_from_db()
     assert campaign.state == "paused"
     assert campaign.pause_reason == "10 letters in a row were refused, the last with: 550 5.7.1 Relaying denied"
-    assert ledger.tally(campaign) == {"failed": MOST_REFUSED, "queued": 30 - MOST_REFUSED}
+    assert ledger.tally(campaign) == {"failed": 10, "queued": 20}
 
 
-def test_letters_put_off_one_after_another_make_it_rest(sink):
+def test_lines_that_break_one_after_another_pause_the_campaign(sink):
     campaign, _people = begun(count=30)
-    sink.answers.extend(["451 Too busy"] * 30)
-
-    send_all()
-
-    assert ledger.tally(campaign) == {"retry": MOST_PUT_OFF, "queued": 30 - MOST_PUT_OFF}
-    assert Pace.objects.get(campaign=campaign).trouble == "451 Too busy"
-
-
-def test_the_reason_of_a_pause_names_nobody(sink):
-    campaign, _people = begun(count=30)
-    sink.answers.extend(["550 5.7.1 <reader-1@example.com>: relaying denied"] * 30)
+    sink.answers.extend([None] * 30)
 
     send_all()
 
     campaign.refresh_from_db()
-    reason = "10 letters in a row were refused, the last with: 550 5.7.1 (address) relaying denied"
-    assert campaign.pause_reason == reason
-    assert campaign.steps.get(kind=CampaignStep.Kind.PAUSED).words == reason
-
-
-def test_too_large_a_share_of_failures_pauses_the_campaign(sink):
-    MailingRules.objects.create(breaker_percent=20, breaker_least=5)
-    campaign, _people = begun(count=10)
-    for _number in range(4):
-        sink.answers.extend(["250 OK", "554 5.7.1 No"])
-
-    send_all()
-
-    campaign.refresh_from_db()
-    assert (campaign.state, campaign.pause_reason[:35]) == ("paused", "4 of 10 letters failed or came back")
-
-
-def test_after_a_pause_only_what_is_tried_since_counts(sink):
-    MailingRules.objects.create(breaker_percent=20, breaker_least=5)
-    campaign, _people = begun(count=10)
-    campaign.deliveries.filter(pk__in=campaign.deliveries.values("pk")[:4]).update(
-        state=State.FAILED, attempted_at=NOON, next_attempt_at=None
-    )
-    campaigns.pause(campaign, by=None, now=NOON)
-    campaigns.resume(campaign, by=manager_called("sue"), now=NOON + timedelta(seconds=1))
-
-    send_all(NOON + MINUTE)
-
-    campaign.refresh_from_db()
-    assert (campaign.state, ledger.tally(campaign)) == ("sending", {"accepted": 6, "failed": 4})
+    assert (campaign.state, ledger.tally(campaign)) == ("paused", {"uncertain": 5, "queued": 25})
 
 
 def test_a_letter_that_cannot_be_made_pauses_its_campaign_and_no_other(sink):
@@ -526,6 +527,40 @@ def test_an_offer_that_ends_on_the_way_is_not_in_the_letters_after(sink):
     (message,) = sink.accepted
     assert "Spring peel" not in message.get_body(("plain",)).get_content()
     assert campaign.deliveries.get().state == "accepted"
+
+
+@pytest.mark.parametrize("ending", ["ended early", "deleted", "not begun"])
+def test_an_offer_that_staff_take_away_is_in_no_letter_a_minute_later_as_in_the_archive(sink, ending):
+    offers = [make_offer(title=title, starts_at=NOON - HOUR, ends_at=NOON + 9 * HOUR) for title in ("Peel", "Filler")]
+    campaign, _people = begun(blocks=[{"kind": "offer", "offer": offer} for offer in offers])
+    clock, asked = StillClock(NOON + MINUTE), iter([True] * 3)
+    worker = Mailer(clock=clock)
+    worker.turn(goes_on=lambda: next(asked, False))
+    assert shown(sink.accepted) == [(True, True)]
+
+    if ending == "deleted":
+        campaign.blocks.filter(offer=offers[0]).delete()
+        offers[0].delete()
+    elif ending == "ended early":
+        Offer.objects.filter(pk=offers[0].pk).update(ends_at=NOON + MINUTE)
+    else:
+        Offer.objects.filter(pk=offers[0].pk).update(starts_at=NOON + 8 * HOUR)
+    clock.jump(60)
+    send_all(mailer=worker)
+
+    assert shown(sink.accepted) == [(True, True), (False, True), (False, True)]
+    assert [piece["title"] for piece in editions.edition(campaign, now=clock()).pieces] == ["Filler"]
+
+
+@pytest.mark.parametrize(("has_offer", "looks"), [(True, 2), (False, 0)])
+def test_whether_its_offers_hold_is_asked_once_a_minute(sink, django_assert_num_queries, has_offer, looks):
+    offer = {"kind": "offer", "offer": make_offer(starts_at=NOON - HOUR, ends_at=NOON + HOUR)}
+    campaign, _people = begun(count=1, blocks=[offer] if has_offer else [{"kind": "text", "text": "<p>Hi.</p>"}])
+    mailing = Mailing.of(campaign, now=NOON)
+
+    with django_assert_num_queries(looks):
+        assert all(mailing.holds_at(NOON + seconds * timedelta(seconds=1)) for seconds in range(150))
+    assert mailing.holds_at(NOON + HOUR) is not has_offer
 
 
 def test_links_lead_somewhere_also_when_the_secret_key_changes_on_the_way(sink, settings):
@@ -570,7 +605,7 @@ def test_who_joins_after_the_start_gets_nothing_of_it(sink):
     assert (len(sink.accepted), campaign.deliveries.count()) == (1, 1)
 
 
-def test_two_workers_begin_a_campaign_once(sink):
+def test_what_was_to_start_hours_ago_goes_back_to_its_writers(sink):
     campaign, _people = begun(count=1)
     Campaign.objects.filter(pk=campaign.pk).update(state="scheduled")
 
@@ -598,6 +633,17 @@ def test_a_time_that_is_past_is_refused(sink):
 
     with pytest.raises(campaigns.NotNow, match="past"):
         campaigns.schedule(campaign, at=NOON - MINUTE, by=manager_called("sue"), now=NOON)
+
+
+def leave(people):
+    for person in people:
+        person.take_off(Subscriber.State.UNSUBSCRIBED, now=NOON)
+
+
+def shown(letters):
+    """Of each letter, whether the two offers are in it."""
+    texts = [message.get_body(("plain",)).get_content() for message in letters]
+    return [("Peel" in text, "Filler" in text) for text in texts]
 
 
 def campaign_scheduled(at):

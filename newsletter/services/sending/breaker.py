@@ -1,24 +1,49 @@
-"""What stops a mailing by itself: a mail server that is away, or too many letters that fail or come back."""
+"""What stops a mailing by itself: a mail server that is away, or too many letters that fail, come back or are lost sight of."""
 
 import logging
-import re
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from newsletter.models import Campaign, CampaignStep, Delivery, MailingRules, Pace
+from clinic import addresses
+from newsletter.models import Campaign, Delivery, MailingRules, Pace
 from newsletter.services import campaigns, ledger
 from newsletter.services.campaigns import NotNow
 
 State = Delivery.State
 # Together about three hours of a server that does not answer; then a person is told.
 RESTS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20, 40, 60, 60)]
-ADDRESS = re.compile(r"\S+@\S+")
-BEGINNINGS = (CampaignStep.Kind.STARTED, CampaignStep.Kind.RESUMED)
+# So many letters that end alike are something that one more letter will not cure.
+MOST_IN_A_ROW = {State.FAILED: 10, State.UNCERTAIN: 5, State.RETRY: 20}
 
 log = logging.getLogger("clinic.mailings")
+
+
+class InARow:
+    """Letters of one campaign that ended alike, one after another, in the hands of one worker.
+
+    When a person lets the campaign go on, the count begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._count, self._state = 0, State.ACCEPTED
+        self._since: datetime | None = None
+
+    def stops(self, campaign: Campaign, state: Delivery.State, *, words: str, now: datetime) -> bool:
+        """Counts one more letter, with the server's words, and says whether the campaign rests or is paused for it."""
+        if state not in MOST_IN_A_ROW:
+            self._count = 0
+            return False
+        since = ledger.began_at(campaign)
+        self._count = self._count + 1 if (state, since) == (self._state, self._since) else 1
+        self._state, self._since = state, since
+        if self._count < MOST_IN_A_ROW[state]:
+            return False
+        _end_row(campaign, state, self._count, words, now)
+        self._count = 0
+        return True
 
 
 def rest(campaign: Campaign, *, words: str, now: datetime) -> None:
@@ -31,7 +56,7 @@ def rest(campaign: Campaign, *, words: str, now: datetime) -> None:
     if rests >= len(RESTS):
         _pause(campaign, _("The mail server has not taken letters for hours: %(words)s") % {"words": words}, now)
         return
-    awake.update(rests=F("rests") + 1, rests_until=now + RESTS[rests], trouble=words[:2000])
+    awake.update(rests=F("rests") + 1, rests_until=now + RESTS[rests], trouble=addresses.left_out(words)[:2000])
     log.warning("Campaign %s rests until %s: the mail server takes no letters.", campaign.pk, now + RESTS[rests])
 
 
@@ -41,22 +66,21 @@ def wake(campaign: Campaign) -> None:
 
 
 def look(campaign: Campaign, *, now: datetime) -> None:
-    """Pauses the campaign when too large a share failed or came back since it was started or last resumed."""
+    """Pauses the campaign when too large a share of what was tried since it was started or last resumed went wrong.
+
+    Letters that will be tried again have gone neither well nor wrong yet.
+    """
     rules = MailingRules.current()
-    since = campaign.steps.filter(kind__in=BEGINNINGS).order_by("-at").values_list("at", flat=True).first()
-    counts = ledger.tally(campaign, since=since)
-    came_back = campaign.deliveries.filter(bounced_at__gte=since).exclude(state=State.FAILED).count() if since else 0
-    failed = counts.get(State.FAILED, 0) + came_back
-    tried = sum(counts.get(state, 0) for state in (State.ACCEPTED, State.FAILED, State.RETRY, State.UNCERTAIN))
-    if tried >= rules.breaker_least and failed * 100 >= rules.breaker_percent * tried:
-        words = _("%(failed)d of %(tried)d letters failed or came back. Look at the server's words before you go on.")
-        _pause(campaign, words % {"failed": failed, "tried": tried}, now)
-
-
-def stop(campaign: Campaign, *, count: int, words: str, now: datetime) -> None:
-    """One letter after another was refused for good, so something is wrong that another letter will not cure."""
-    said = _("%(count)d letters in a row were refused, the last with: %(words)s")
-    _pause(campaign, said % {"count": count, "words": words}, now)
+    since = ledger.began_at(campaign)
+    counts, came_back = ledger.tally(campaign, since=since), ledger.came_back(campaign, since=since)
+    wrong = came_back + sum(counts.get(state, 0) for state in ledger.WENT_WRONG)
+    ended = sum(counts.get(state, 0) for state in (State.ACCEPTED, *ledger.WENT_WRONG))
+    if ended >= rules.breaker_least and wrong * 100 >= rules.breaker_percent * ended:
+        words = _(
+            "%(wrong)d of %(ended)d letters failed, came back or are uncertain. "
+            "Look at the server's words before you go on."
+        )
+        _pause(campaign, words % {"wrong": wrong, "ended": ended}, now)
 
 
 def give_up(campaign: Campaign, *, words: str, now: datetime) -> None:
@@ -64,10 +88,19 @@ def give_up(campaign: Campaign, *, words: str, now: datetime) -> None:
     _pause(campaign, _("The letter cannot be made: %(words)s") % {"words": words}, now)
 
 
+def _end_row(campaign: Campaign, state: Delivery.State, count: int, words: str, now: datetime) -> None:
+    if state == State.RETRY:
+        rest(campaign, words=words, now=now)
+        return
+    if state == State.UNCERTAIN:
+        said = _("After %(count)d letters in a row the line broke, and nobody knows whether they arrived: %(words)s")
+    else:
+        said = _("%(count)d letters in a row were refused, the last with: %(words)s")
+    _pause(campaign, said % {"count": count, "words": words}, now)
+
+
 def _pause(campaign: Campaign, words: str, now: datetime) -> None:
-    # Servers like to quote whom they refuse, and these words are kept and shown long after.
-    words = ADDRESS.sub(_("(address)"), words)
     # Somebody has paused or cancelled it already.
     with suppress(NotNow):
-        campaigns.pause(campaign, by=None, now=now, words=words)
+        campaigns.pause(campaign, by=None, now=now, words=addresses.left_out(words))
         log.warning("Campaign %s has been paused.", campaign.pk)

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from newsletter.models import Campaign, Delivery, Subscriber
-from newsletter.services import bounces, ledger, tokens
-from newsletter.services.ledger import Claim, Outcome
+from newsletter.services import bounces, ledger, restored, tokens
+from newsletter.services.ledger import Claim, Outcome, PassedOver
 from newsletter.services.sending import breaker
+from newsletter.services.sending.breaker import InARow
 from newsletter.services.sending.mailing import Mailing
 from newsletter.services.sending.post import Answer, NotReached, Post
 
@@ -27,19 +28,20 @@ MOST_TOKENS = 100
 # How long to wait for the rate, and how often to look at the share of failures.
 WAIT_FOR_TOKENS = timedelta(seconds=0.2)
 LOOK_EVERY = timedelta(seconds=10)
-# In a row, in one slice.
-MOST_REFUSED = 10
-MOST_PUT_OFF = 20
 
 log = logging.getLogger("clinic.mailings")
 
 
 class Mailer:
-    """One worker's part in the mailings. It keeps what it could not write down when the database went away."""
+    """One worker's part in the mailings. It keeps what it could not write down when the database went away.
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
-        self.now = clock
+    `sleep` takes seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep) -> None:
+        self.now, self._sleep = clock, sleep
         self._mailings: dict[int, Mailing] = {}
+        self._rows: dict[int, InARow] = {}
         # By campaign, in seconds of the process's own clock.
         self._served_at: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
@@ -56,13 +58,13 @@ class Mailer:
         with Post() as post:
             while goes_on():
                 slices = [self._slice(campaign, post, goes_on) for campaign in self._under_way()]
-                if not any(sent or waits for sent, waits in slices):
+                if not any(moved or waits for moved, waits in slices):
                     return False
-                if not any(sent for sent, _waits in slices):
-                    time.sleep(WAIT_FOR_TOKENS.total_seconds())
+                if not any(moved for moved, _waits in slices):
+                    self._sleep(WAIT_FOR_TOKENS.total_seconds())
         return True
 
-    def claim(self, campaign: int, last: Outcome | None, *, goes_on: bool) -> Claim | None:
+    def claim(self, campaign: int, last: Outcome | None, *, goes_on: bool) -> Claim | PassedOver | None:
         """As `ledger.claim`, after which the last outcome is no longer this worker's to keep."""
         claim = ledger.claim(campaign, last=last, now=self.now(), goes_on=goes_on)
         self._unrecorded = None
@@ -78,11 +80,15 @@ class Mailer:
             mailing = self._mailings[campaign.pk] = Mailing.of(campaign, now=self.now())
         return mailing
 
+    def in_a_row(self, campaign: Campaign) -> InARow:
+        return self._rows.setdefault(campaign.pk, InARow())
+
     def _under_way(self) -> list[Campaign]:
         """Those that are being sent, the one that has waited longest for its turn first."""
         found = list(Campaign.objects.being_sent().select_related("pace").defer("content")[:MOST_CAMPAIGNS])
         keys = {campaign.pk for campaign in found}
         self._mailings = {key: mailing for key, mailing in self._mailings.items() if key in keys}
+        self._rows = {key: row for key, row in self._rows.items() if key in keys}
         return sorted(found, key=lambda campaign: self._served_at.get(campaign.pk, 0.0))
 
     def _slice(self, campaign: Campaign, post: Post, goes_on: GoesOn) -> tuple[int, bool]:
@@ -96,7 +102,9 @@ class Mailer:
         except Exception as error:
             # What is wrong with one campaign must not hold up the others, nor be tried again for ever.
             log.exception("Campaign %s cannot be sent.", campaign.pk)
-            breaker.give_up(campaign, words=f"{type(error).__name__}: {error}", now=self.now())
+            # Behind its first line the database quotes the row.
+            words = f"{type(error).__name__}: {error}".partition("\n")[0]
+            breaker.give_up(campaign, words=words, now=self.now())
             return 0, False
         if time.monotonic() - self._looked_at.get(campaign.pk, float("-inf")) > LOOK_EVERY.total_seconds():
             self._looked_at[campaign.pk] = time.monotonic()
@@ -110,11 +118,11 @@ class _Slice:
     def __init__(self, mailer: Mailer, campaign: Campaign, post: Post, goes_on: GoesOn) -> None:
         self._mailer, self._campaign, self._post, self._goes_on = mailer, campaign, post, goes_on
         self._until = time.monotonic() + SLICE.total_seconds()
-        self._tokens = self._sent = self._accepted = self._refused = self._put_off = 0
-        self._is_stopped = False
+        self._tokens = self._moved = self._accepted = 0
+        self._is_stopped = self._is_marked = False
 
     def run(self) -> tuple[int, bool]:
-        """How many letters were tried, and whether it stopped only because the rate allows no more just now."""
+        """How many letters no longer wait, and whether it stopped only because the rate allows no more just now."""
         pace = self._campaign.pace
         if pace.rests_until and pace.rests_until > self._mailer.now():
             return 0, False
@@ -126,9 +134,12 @@ class _Slice:
                 return 0, False
         ledger.plan_claims(anew=True)
         waits = self._send_on()
+        if self._is_marked:
+            # Behind the last letter too: a copy that is made meanwhile does not know the later ones.
+            restored.raise_mark(now=self._mailer.now())
         if pace.rests and self._accepted and not self._is_stopped:
             breaker.wake(self._campaign)
-        return self._sent, waits
+        return self._moved, waits
 
     def _send_on(self) -> bool:
         last: Outcome | None = None
@@ -137,14 +148,20 @@ class _Slice:
             may_go_on = wants_more and self._has_token()
             if last is None and not may_go_on:
                 return wants_more
+            if not self._is_marked and not restored.raise_mark(now=self._mailer.now()):
+                return False
+            self._is_marked = True
             # Made before a letter is claimed: one that cannot be made must leave nobody behind as being sent.
             mailing = self._mailer.mailing(self._campaign)
             claim = self._mailer.claim(self._campaign.pk, last, goes_on=may_go_on)
             if claim is None:
                 return wants_more and not may_go_on
-            self._tokens -= 1
-            last = self._send(claim, mailing)
-            self._mailer.keep(self._campaign.pk, last)
+            self._moved += 1
+            last = None
+            if isinstance(claim, Claim):
+                self._tokens -= 1
+                last = self._send(claim, mailing)
+                self._mailer.keep(self._campaign.pk, last)
 
     def _has_token(self) -> bool:
         if self._tokens <= 0:
@@ -163,7 +180,6 @@ class _Slice:
             address, message = mailing.letter(claim, token=token, now=now)
         except ValueError as error:
             return Outcome(claim, State.FAILED, answer=str(error))
-        self._sent += 1
         if not settings.SENDS_MAIL:
             return Outcome(claim, State.KEPT)
         try:
@@ -177,25 +193,21 @@ class _Slice:
         outcome = _outcome(claim, answer, now)
         # Before anything else is asked of the database, which may be away.
         self._mailer.keep(self._campaign.pk, outcome)
-        self._draw_conclusions(claim, answer, now)
+        self._draw_conclusions(outcome, answer, now)
         return outcome
 
-    def _draw_conclusions(self, claim: Claim, answer: Answer, now: datetime) -> None:
-        self._accepted += answer.state == State.ACCEPTED
-        self._refused = self._refused + 1 if answer.state == State.FAILED else 0
-        self._put_off = self._put_off + 1 if answer.state == State.RETRY else 0
-        if self._refused >= MOST_REFUSED:
-            breaker.stop(self._campaign, count=self._refused, words=answer.words, now=now)
-            self._is_stopped = True
-        if self._put_off >= MOST_PUT_OFF:
-            breaker.rest(self._campaign, words=answer.words, now=now)
+    def _draw_conclusions(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
+        self._accepted += outcome.state == State.ACCEPTED
+        in_a_row = self._mailer.in_a_row(self._campaign)
+        # By how it ended: one that was put off for the last time has failed like any other.
+        if in_a_row.stops(self._campaign, outcome.state, words=answer.words, now=now):
             self._is_stopped = True
         if answer.is_dead_address:
             bounces.bounced(
-                subscriber=Subscriber.objects.get(pk=claim.subscriber),
+                subscriber=Subscriber.objects.get(pk=outcome.claim.subscriber),
                 words=answer.words,
                 now=now,
-                delivery=Delivery.objects.get(pk=claim.delivery),
+                delivery=Delivery.objects.get(pk=outcome.claim.delivery),
             )
 
 

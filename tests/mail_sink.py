@@ -13,12 +13,16 @@ Controller = pytest.importorskip("aiosmtpd.controller", reason="The mail tests n
 SMTP = pytest.importorskip("aiosmtpd.smtp").SMTP
 
 
+HANGS_UP = "hangs up"
+
+
 class MailSink:
     """`answers` are used up in order, one for each message: a reply line, or a function of the message that gives
     one. Without an answer left it is 250. What was answered 250 stands in `accepted`, in order.
 
     `at["MAIL"]` and `at["RCPT"]` are called with the address when that command comes, `at["DATA"]` with the message
-    before it is taken; each may wait. After `hangs_up_after` messages on one line the server ends it.
+    before it is taken; each may wait, and give a reply line or HANGS_UP. None goes on as usual. After `hangs_up_after`
+    messages on one line the server ends it, and after every 421, as servers do (RFC 5321 section 3.8).
     """
 
     def __init__(self):
@@ -28,6 +32,7 @@ class MailSink:
         self.at = {}
         self.hangs_up_after = None
         self.lines = 0  # on which somebody is being served
+        self.calls = 0  # lines that were ever opened
         self._controller = None
 
     @property
@@ -37,6 +42,8 @@ class MailSink:
     def start(self):
         self._controller = Exchange(self, hostname="127.0.0.1", port=self.port)
         self._controller.start()
+        # It has called itself once.
+        self.calls = 0
 
     def stop(self):
         if self._controller is not None:
@@ -44,13 +51,15 @@ class MailSink:
             self._controller = None
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        await self._reached("MAIL", address)
+        if refusal := await self._reached("MAIL", address, server):
+            return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        await self._reached("RCPT", address)
+        if refusal := await self._reached("RCPT", address, server):
+            return refusal
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
@@ -58,25 +67,25 @@ class MailSink:
     async def handle_DATA(self, server, session, envelope):
         # On the line every line ends with CR LF; here as anywhere in Python.
         message = email.message_from_bytes(envelope.content.replace(b"\r\n", b"\n"), policy=email.policy.default)
-        await self._reached("DATA", message)
+        if refusal := await self._reached("DATA", message, server):
+            return refusal
         answer = self.answers.popleft() if self.answers else "250 OK"
         if callable(answer):
             # Not on the loop: an answer may wait, or ask the database.
             answer = await asyncio.to_thread(answer, message)
         if answer is None:
-            server.transport.abort()
-            return "250 said to nobody"
+            return server.hang_up()
         if answer.startswith("250"):
             self.accepted.append(message)
         server.messages += 1
-        if server.messages == self.hangs_up_after:
-            # Once the answer is on the line.
-            asyncio.get_running_loop().call_soon(server.transport.close)
-        return answer
+        return server.said(answer, is_last=server.messages == self.hangs_up_after)
 
-    async def _reached(self, stage, what):
-        if stage in self.at:
-            await asyncio.to_thread(self.at[stage], what)
+    async def _reached(self, stage, what, server):
+        """The answer, if it is another than usual."""
+        answer = await asyncio.to_thread(self.at[stage], what) if stage in self.at else None
+        if answer is None:
+            return None
+        return server.hang_up() if answer is HANGS_UP else server.said(answer)
 
 
 class Exchange(Controller):
@@ -92,11 +101,24 @@ class Line(SMTP):
     def connection_made(self, transport):
         super().connection_made(transport)
         self.event_handler.lines += 1
+        self.event_handler.calls += 1
         # Its end is heard also when the other side has died, which leaves the line itself half open.
         self._handler_coroutine.add_done_callback(self.ended)
 
     def ended(self, task):
         self.event_handler.lines -= 1
+
+    def hang_up(self):
+        """Without a word."""
+        self.transport.abort()
+        return "250 said to nobody"
+
+    def said(self, answer, *, is_last=False):
+        """What to answer; the line ends behind it if it is the last on it."""
+        if is_last or answer.startswith("421"):
+            # Once the answer is on the line.
+            asyncio.get_running_loop().call_soon(self.transport.close)
+        return answer
 
 
 def free_port():

@@ -10,18 +10,21 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from clinic.models import Practice
+from newsletter import mailing_mark
 from newsletter.models import Delivery, Subscriber, Suppression
-from newsletter.services import freezing, ledger
+from newsletter.models.subscriber import SubscriberQuerySet
+from newsletter.services import campaigns, freezing, ledger
 from newsletter.services.ledger import Claim, Outcome
-from newsletter.services.sending import mailer
-from tests.appointments.test_faults import ask, at_each_row_of, somebody_holds
+from newsletter.services.sending import Mailer, mailer
+from tests.appointments.test_faults import CUT, ask, at_each_row_of, cut_off, somebody_holds
 from tests.clinic.test_worker import until
-from tests.factories import NOON
+from tests.factories import NOON, make_subscriber
 from tests.newsletter.killed import stuck
 from tests.newsletter.post_office import Killed, Office
-from tests.newsletter.sending import begun, send_all, states
+from tests.newsletter.sending import Clock, begun, send_all, states
 
 HOUR = timedelta(hours=1)
+SUPPRESSED = "NOT EXISTS (\n            SELECT FROM newsletter_suppression line"
 State = Delivery.State
 pytestmark = pytest.mark.django_db
 seen_by_others = pytest.mark.django_db(transaction=True)
@@ -66,6 +69,9 @@ def test_the_claim_is_committed_before_the_network(office, guarded):
 
     with nullcontext() if guarded else that_dies_with_the_worker():
         die("killed after", office=office)
+    if not guarded:
+        # Else that would tell that the database has lost something.
+        mailing_mark.path().unlink()
     send_all()
 
     assert letters(office, people) == ([1, 1, 1] if guarded else [2, 1, 1])
@@ -126,9 +132,7 @@ def test_a_letter_whose_worker_died_waits_for_a_person(office, monkeypatch, guar
 
 
 @with_and_without
-@pytest.mark.parametrize(
-    "guard", ["subscriber.state = 'confirmed'", "NOT EXISTS (\n            SELECT FROM newsletter_suppression line"]
-)
+@pytest.mark.parametrize("guard", ["subscriber.state = 'confirmed'", SUPPRESSED])
 def test_the_claim_asks_whether_the_person_may_be_written_to(office, monkeypatch, guarded, guard):
     campaign, (person, other) = begun(count=2)
     if "suppression" in guard:
@@ -181,6 +185,59 @@ def test_a_result_said_twice_does_not_touch_the_next_ones_claim(office, monkeypa
     assert letters(office, people) == ([1] if guarded else [2])
 
 
+@with_and_without
+def test_the_freeze_asks_whether_the_person_may_be_written_to(office, monkeypatch, guarded):
+    """The claim asks again, so here it does not."""
+    gone = make_subscriber(email="gone@example.com")
+    Suppression.objects.add([gone.email], Suppression.Reason.COMPLAINED, now=NOON)
+
+    with nullcontext() if guarded else freezing_everybody(monkeypatch):
+        campaign, people = begun(count=2)
+    with claiming_without(SUPPRESSED, instead=f"true OR {SUPPRESSED}", monkeypatch=monkeypatch):
+        send_all()
+
+    assert letters(office, [gone, *people]) == [0 if guarded else 1, 1, 1]
+    assert campaign.recipients == (2 if guarded else 3)
+
+
+@with_and_without
+def test_a_result_that_comes_too_late_puts_nothing_back_among_those_that_wait(office, monkeypatch, guarded):
+    """The campaign has ended meanwhile: nobody would send the letter any more, and nobody be asked about it."""
+    campaign, _people = begun(count=1)
+    late = " AND $3 NOT IN ('queued', 'retry')"
+
+    with nullcontext() if guarded else claiming_without(late, monkeypatch=monkeypatch):
+        ledger.plan_claims(anew=True)
+        claim = ledger.claim(campaign.pk, last=None, now=NOON)
+        ledger.mark_cut_off(now=NOON + HOUR)
+        campaigns.end_finished(now=NOON + HOUR)
+        put_off = Outcome(claim, State.RETRY, "451 Later", next_attempt_at=NOON + HOUR)
+        ledger.claim(campaign.pk, last=put_off, now=NOON + HOUR, goes_on=False)
+        send_all(NOON + 2 * HOUR)
+
+    campaign.refresh_from_db()
+    assert (campaign.state, office.accepted) == ("sent", [])
+    assert states(campaign) == ["uncertain" if guarded else "retry"]
+
+
+@seen_by_others
+@with_and_without
+def test_what_could_not_be_written_down_is_kept_in_memory(office, monkeypatch, guarded):
+    campaign, people = begun()
+    if not guarded:
+        monkeypatch.setattr(Mailer, "keep", lambda *_said: None)
+    sender = Mailer(clock=Clock())
+
+    with at_each_row_of("newsletter_delivery", f"IF NEW.state = 'accepted' THEN {CUT} END IF;", when="AFTER UPDATE"):
+        cut_off(partial(send_all, mailer=sender))
+    send_all(mailer=sender)
+    ledger.mark_cut_off(now=NOON + HOUR)
+
+    assert letters(office, people) == [1, 1, 1]
+    # Without it a person has to look into the mail server's log for what this worker has heard.
+    assert states(campaign) == ["accepted" if guarded else "uncertain", "accepted", "accepted"]
+
+
 def alone():
     """In a thread with a connection of its own."""
     try:
@@ -195,6 +252,13 @@ def that_dies_with_the_worker():
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+@contextmanager
+def freezing_everybody(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(SubscriberQuerySet, "mailable", SubscriberQuerySet.on_the_list)
+        yield
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(f"http://127.0.0.1:{port}")
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(90)
 
 
 @pytest.fixture(scope="package")
@@ -108,7 +108,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     def open_(width: int = 1280, height: int = 900, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, base_url=site.address, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: wrong.append(message.text) if _is_fault(message) else None)

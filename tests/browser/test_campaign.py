@@ -63,6 +63,7 @@ def test_blocks_show_what_their_kind_needs_and_move(staff):
         add_block(page, "button", heading=letter, link=f"/{letter}/")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").wait_for()
+    page.wait_for_load_state()
     assert order(page) == ["A", "B", "C", "D"]
 
     # By button: the focus stays with the block, and where it stands is said.

@@ -23,7 +23,8 @@ def line_of_somebody_expected(desk):
     for _step in range(3):
         if line.get_by_role("button", name=ARRIVED).count():
             break
-        line.get_by_role("button", name=UNDO).click()
+        with desk.expect_navigation():
+            line.get_by_role("button", name=UNDO).click()
     return line
 
 
@@ -34,12 +35,14 @@ def test_one_click_says_that_somebody_has_arrived_and_another_takes_it_back(staf
     eyes.look()
     line = line_of_somebody_expected(desk)
     before = line.locator(".status").inner_text()
-    line.get_by_role("button", name=ARRIVED).click()
+    with desk.expect_navigation():
+        line.get_by_role("button", name=ARRIVED).click()
     assert line.locator(".status").inner_text() == "arrived"
     said = desk.locator(".messagelist")
     assert said.inner_text().startswith(line.locator(".from").inner_text())
     eyes.look()
-    said.get_by_role("button", name="Undo").click()
+    with desk.expect_navigation():
+        said.get_by_role("button", name="Undo").click()
     assert line.locator(".status").inner_text() in {before, "confirmed"}
     assert eyes.wrong == []
 

@@ -372,12 +372,12 @@ def test_a_sender_passes_over_a_letter_whose_withdrawal_is_not_committed_yet(sin
         with transaction.atomic():
             letters.withdraw([letter.pk], now=NOON)
             held.set()
-            done.wait(10)
+            done.wait(60)
         connection.close()
 
     other = threading.Thread(target=change_the_appointment)
     other.start()
-    assert held.wait(10)
+    assert held.wait(60)
     try:
         assert letters.send_next(now=NOON) is False
     finally:
@@ -648,15 +648,15 @@ def test_a_letter_that_another_sender_holds_is_passed_over(sink):
         with transaction.atomic():
             Letter.objects.select_for_update().get(subject="Held")
             held.set()
-            done.wait(10)
+            done.wait(60)
         connection.close()
 
     other = threading.Thread(target=hold)
     other.start()
-    assert held.wait(10)
+    assert held.wait(60)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '3s'")
+            cursor.execute("SET lock_timeout = '30s'")
         assert letters.send_next(now=NOON) is True
     finally:
         done.set()
@@ -681,7 +681,7 @@ def test_senders_at_once_send_each_letter_once(sink):
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(30)
+        sender.join(60)
 
     assert sorted(int(message["Subject"]) for message in sink.accepted) == list(range(40))
     assert set(Letter.objects.values_list("state", "attempts")) == {(Letter.State.SENT, 1)}

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -44,11 +45,14 @@ def site():
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free one below those that systems give away by themselves, so that nobody is given it meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(port, **more):
@@ -91,6 +95,11 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def wait_for_the_killed(site):
+    """Its children notice by themselves that it is gone. PostgreSQL goes on, for the next one to join."""
+    wait_for(lambda: all("postgres" in command for command in processes(site).values()))
 
 
 def get(port, path):
@@ -197,8 +206,7 @@ def test_after_sigkill_its_children_end_and_the_next_start_recovers(site, port):
     with serving(site, port) as server:
         server.kill()
         server.wait()
-    # PostgreSQL goes on, for the next one to join.
-    wait_for(lambda: all("postgres" in command for command in processes(site).values()))
+    wait_for_the_killed(site)
     assert processes(site)
     with serving(site, port) as server:
         assert get(port, "/healthz") == (200, "ok")
@@ -213,6 +221,7 @@ def test_when_everything_is_killed_at_once_the_next_start_recovers(site, port):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         server.wait()
+    wait_for_the_killed(site)
     with serving(site, port) as server:
         wait_for(lambda: get(port, "/readyz") == (200, "ok"))
         server.terminate()
@@ -242,6 +251,7 @@ def test_when_the_web_server_dies_it_says_so_and_ends(site, port):
 def test_a_password_of_ones_own_is_used_and_a_changed_one_is_kept_secret(site, port):
     with serving(site, port, DEMO_ADMIN_PASSWORD="an own password") as server:
         assert server.greeting[1].endswith("user: admin  password: an own password\n")
+    wait_for_the_killed(site)
     with serving(site, port) as server:
         assert server.greeting[1].endswith("user: admin  password: (the one that you chose)\n")
         server.terminate()

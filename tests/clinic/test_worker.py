@@ -37,7 +37,7 @@ from tests.factories import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 30.0  # seconds, on a busy machine
+PATIENCE = 120.0  # seconds, on a busy machine
 
 outside_a_transaction = pytest.mark.django_db(transaction=True)
 
@@ -201,11 +201,11 @@ def test_killed_after_sending_the_letter_goes_again_as_the_same(sink, next_worke
 
 @outside_a_transaction
 def test_one_sigterm_ends_it_after_the_job_in_hand(sink):
-    arrived = threading.Event()
+    arrived, asked = threading.Event(), threading.Event()
 
     def hold(message):
         arrived.set()
-        time.sleep(1)
+        asked.wait(PATIENCE)
         return "250 OK"
 
     sink.answers += [hold]
@@ -215,13 +215,14 @@ def test_one_sigterm_ends_it_after_the_job_in_hand(sink):
         assert arrived.wait(PATIENCE)
         process.terminate()
         asked_at = time.monotonic()
+        asked.set()
         assert process.wait(PATIENCE) == 0
         took = time.monotonic() - asked_at
 
     states = dict(Letter.objects.values_list("subject", "state"))
     # The other one may have been written after the first was taken: it waits for the next worker.
     assert states == {"In hand": Letter.State.SENT, "Next": Letter.State.QUEUED}
-    assert took < 5
+    assert took < 20
 
 
 @contextlib.contextmanager
@@ -296,15 +297,19 @@ def make_visits(number):
 
 @outside_a_transaction
 def test_killed_while_it_writes_reminders_each_is_written_once_and_sent(sink, next_worker):
-    with running_worker(sink) as process:
-        process.send_signal(signal.SIGSTOP)
-        visits = make_visits(80)
-        process.send_signal(signal.SIGCONT)
-        until(Reminder.objects.exists)
-        process.kill()
-        process.wait()
-    killed_at = Reminder.objects.filter(letter__isnull=False).count()
-    assert Letter.objects.count() == killed_at < len(visits), "It was too quick to be killed on the way."
+    # They import from here.
+    from tests.appointments.test_faults import ask, at_each_row_of, somebody_holds
+
+    gate = "IF (SELECT count(*) FROM clinic_letter) > 30 THEN PERFORM pg_advisory_xact_lock_shared(4242); END IF;"
+    stuck = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    with at_each_row_of("appointments_reminder", gate):
+        with somebody_holds("SELECT pg_advisory_xact_lock(4242)"), running_worker(sink) as process:
+            visits = make_visits(80)
+            until(lambda: ask(stuck) == [(1,)])
+            process.kill()
+            process.wait()
+        until(nobody_sweeps)
+    assert Reminder.objects.filter(letter__isnull=False).count() == Letter.objects.count() == 30
 
     for _ in range(2):
         let_time_pass()

@@ -26,22 +26,13 @@ class Site:
         self.pages = {}
         self.asked = []
         self.headers = {}
-        self.at_once = self.most_at_once = 0
-        self._lock = threading.Lock()
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self):
-                with site._lock:
-                    site.asked.append((self.command, self.path))
-                    site.headers = dict(self.headers)
-                    site.at_once += 1
-                    site.most_at_once = max(site.most_at_once, site.at_once)
-                try:
-                    site._answer(self)
-                finally:
-                    with site._lock:
-                        site.at_once -= 1
+                site.asked.append((self.command, self.path))
+                site.headers = dict(self.headers)
+                site._answer(self)
 
             do_HEAD = do_GET = answer
 

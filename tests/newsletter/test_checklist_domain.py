@@ -88,7 +88,7 @@ def test_silence_is_waited_for_once_for_all_and_three_seconds(dns):
     dns.records = dict.fromkeys([HOME, f"s1._domainkey.{HOME}", f"_dmarc.{HOME}"], SILENCE)
     began = time.monotonic()
     assert [check.verdict for check in checks(dns)] == [Verdict.UNKNOWN] * 3
-    assert 2.5 < time.monotonic() - began < 4.5
+    assert 2.5 < time.monotonic() - began < 8
 
 
 def test_no_server_at_all_is_no_answer(monkeypatch):

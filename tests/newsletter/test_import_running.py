@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import timedelta
 from itertools import count
 
@@ -242,6 +241,16 @@ def environment():
     }
 
 
+def we_are_alone():
+    """The killed one's session, which may still have had a commit to do, is gone from the database."""
+    question = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone() == (1,)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
     make_topic(slug="offers")
@@ -255,6 +264,7 @@ def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
     ) as process:
         until(lambda: Subscriber.objects.exists() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
+    until(we_are_alone)
     killed_at = Subscriber.objects.count()
     assert 0 < killed_at < 20_000
     assert killed_at % batches.MOST == 0
@@ -289,7 +299,7 @@ def test_a_worker_killed_in_the_middle_of_an_upload(tmp_path):
     with subprocess.Popen([sys.executable, "-c", go], cwd=ROOT, env=settings) as process:
         until(lambda: Subscriber.objects.exists() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
-    time.sleep(0.1)
+    until(we_are_alone)
     made.refresh_from_db()
     assert (made.state, made.rows_done) == ("importing", Subscriber.objects.count())
     assert 0 < made.rows_done < 20_000

@@ -34,6 +34,7 @@ KINDS = {
     "appointments/letters/links": _("To a patient: links to their appointments"),
     "newsletter/letters/confirm": _("Newsletter: please confirm"),
     "newsletter/letters/already": _("Newsletter: you are on the list already"),
+    "newsletter/letters/own_link": _("Newsletter: the link to one's own settings"),
     "newsletter/letters/welcome": _("Newsletter: welcome"),
 }
 

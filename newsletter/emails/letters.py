@@ -24,6 +24,11 @@ def already_on_the_list(subscriber: Subscriber, *, now: datetime) -> None:
     _write("newsletter/letters/already.txt", subscriber, {"preferences": _preferences(subscriber)}, now=now)
 
 
+def own_link(subscriber: Subscriber, *, now: datetime) -> None:
+    """Asked for on the site, perhaps by somebody else."""
+    _write("newsletter/letters/own_link.txt", subscriber, {"preferences": _preferences(subscriber)}, now=now)
+
+
 def welcome(subscriber: Subscriber, rules: MailingRules, *, now: datetime) -> None:
     """In the practice's own words, with our links below them."""
     # Its first line is the subject, so that one must be a line.

@@ -6,9 +6,12 @@ from functools import cached_property
 from django.conf import settings
 from django.urls import reverse
 
+from newsletter.names import DIRECTION_MARKS
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{0,200}")
-# Formatting characters that turn the direction of what follows them, for the whole line.
-TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Formatting characters that turn the direction of what follows them, for the whole line. The three that a name may
+# hold, as those written from right to left do, are left out of a letter as well: its words go on behind the name.
+TURNS = DIRECTION_MARKS | frozenset("\u061c\u200e\u200f")
 
 
 @dataclass(frozen=True)

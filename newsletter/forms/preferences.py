@@ -10,19 +10,24 @@ from django.utils.translation import gettext_lazy as _
 from newsletter import wording
 from newsletter.forms.name import NameField
 from newsletter.forms.topics import TopicsField
-from newsletter.models import Subscriber, Topic
+from newsletter.models import Topic
+from newsletter.services.opened import Opened
 from newsletter.wording import Words
 
 
 class PreferencesForm(forms.Form):
-    """What one person is sent, and under which name. Who has chosen no topic gets all, and sees all of them ticked."""
+    """What one person is sent, and under which name. Who has chosen no topic gets all, and sees all of them ticked.
+
+    The name is for those who come by a letter alone: see Opened.
+    """
 
     use_required_attribute = False
 
     name = NameField()
     wording = forms.Field(required=False)
 
-    def __init__(self, data: QueryDict | None = None, *, subscriber: Subscriber) -> None:
+    def __init__(self, data: QueryDict | None = None, *, found: Opened) -> None:
+        subscriber = found.subscriber
         chosen = list(subscriber.topics.all())
         # One that is offered no more is kept by those who have it, until they let it go.
         topics = [topic for topic in Topic.objects.all() if topic.is_offered or topic in chosen]
@@ -32,6 +37,8 @@ class PreferencesForm(forms.Form):
             "topics": [topic.slug for topic in chosen or topics],
         }
         super().__init__(data, initial=initial)
+        if not found.is_by_letter:
+            del self.fields["name"]
         if topics:
             self.fields["topics"] = TopicsField(
                 topics,
@@ -41,21 +48,25 @@ class PreferencesForm(forms.Form):
             self.fields["language"] = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
     @property
+    def asked(self) -> list[str]:
+        """The fields that a person sees. By a newsletter's link there may be none: no topics, one language."""
+        return [name for name in ("topics", "name", "language") if name in self.fields]
+
+    @property
     def helper(self) -> FormHelper:
         helper = FormHelper()
         helper.form_class = "form"
         # The token in the address is the authority; the page does not repeat it.
         helper.disable_csrf = True
-        shown = [name for name in ("topics", "name", "language") if name in self.fields]
         words = [HTML('{% include "newsletter/choice_words.html" only %}')] if "topics" in self.fields else []
-        helper.layout = Layout(*shown, *words, Div(Submit("save", _("Save")), css_class="form-actions"))
+        helper.layout = Layout(*self.asked, *words, Div(Submit("save", _("Save")), css_class="form-actions"))
         return helper
 
     @property
     def chosen(self) -> dict[str, Any]:
         """As services.preferences takes it; where there is no topic to choose, everything stays chosen."""
         return {
-            "name": self.cleaned_data["name"],
+            "name": self.cleaned_data.get("name"),
             "topics": self.cleaned_data.get("topics", []),
             "language": self.cleaned_data.get("language"),
             "words": self.cleaned_data["wording"],

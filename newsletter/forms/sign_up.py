@@ -8,8 +8,8 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 
-from clinic import addresses
 from newsletter import wording
+from newsletter.forms.address import AddressField
 from newsletter.forms.name import NameField
 from newsletter.forms.topics import TopicsField
 from newsletter.models import Topic
@@ -21,16 +21,7 @@ class SignUpForm(forms.Form):
 
     use_required_attribute = False
 
-    email = forms.EmailField(
-        label=_("Email"),
-        max_length=addresses.LONGEST,
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
-        error_messages={
-            "required": _("Enter your email address."),
-            "invalid": addresses.WANTED,
-            "max_length": _("Enter an email address of at most 254 characters."),
-        },
-    )
+    email = AddressField(label=_("Email"))
     name = NameField()
     # Plain fields: whatever a program writes into what nobody sees must not become an error that nobody sees.
     website = forms.Field(required=False)
@@ -71,9 +62,6 @@ class SignUpForm(forms.Form):
             "page": self.cleaned_data["page"],
             "words": self.cleaned_data["wording"],
         }
-
-    def clean_email(self) -> str:
-        return addresses.canonical(self.cleaned_data["email"])
 
     def clean_page(self) -> str:
         return _public_path(self.cleaned_data["page"] or "")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.conf import settings
+from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString, mark_safe
 
 from clinic.models import Offer
@@ -20,6 +21,18 @@ class Edition:
 
     introduction: SafeString
     pieces: list[dict[str, Any]]
+
+
+class TakenOffTheSite(Exception):
+    """It was sent, and the letters that people have name its address; staff have taken it off the site since."""
+
+
+def on_the_site(slug: str) -> Campaign:
+    """The mailing at this address of the archive. Raises TakenOffTheSite, and Http404 for what has never started."""
+    campaign = get_object_or_404(Campaign.objects.exclude(started_at=None).exclude(content=None), slug=slug)
+    if not campaign.is_public:
+        raise TakenOffTheSite
+    return campaign
 
 
 def edition(campaign: Campaign, *, now: datetime) -> Edition:

@@ -13,10 +13,28 @@ from newsletter.services import tokens
 
 @dataclass(frozen=True)
 class Opened:
-    """`delivery` is the newsletter in which the link stood; None for a letter."""
+    """`delivery` is the newsletter in which the link stood; None for a letter.
+
+    People pass newsletters on, and their links open for years. So whoever comes by one may choose topics and leave, as
+    its reader does, but learns and changes no name, and sees only so much of the address as its owner needs.
+    """
 
     subscriber: Subscriber
     delivery: Delivery | None
+
+    @property
+    def is_by_letter(self) -> bool:
+        return self.delivery is None
+
+    @property
+    def shown_address(self) -> str:
+        """In full, or like “j…@e….com”."""
+        email = self.subscriber.email
+        if self.is_by_letter:
+            return email
+        local, _at, domain = email.rpartition("@")
+        # With a word joiner, or a narrow page would break it there.
+        return f"{local[:1]}…\u2060@{domain[:1]}….{domain.rpartition('.')[2]}"
 
 
 def opened(token: str, *, purpose: str, now: datetime) -> Opened:

@@ -16,7 +16,7 @@ class NotOnTheList(Exception):
 def choose(
     *,
     subscriber: Subscriber,
-    name: str,
+    name: str | None,
     topics: Sequence[Topic],
     language: str | None,
     words: Words,
@@ -25,13 +25,14 @@ def choose(
 ) -> Subscriber:
     """Stores the choice; other topics than before leave a line of evidence. No topics: everything.
 
-    Without a `language` it stays as it is. Raises NotOnTheList.
+    Without a `language` or a `name` (None) these stay as they are. Raises NotOnTheList.
     """
     with transaction.atomic():
         locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         if not locked.is_on_the_list:
             raise NotOnTheList
-        locked.name, locked.language = name, language or locked.language
+        locked.name = locked.name if name is None else name
+        locked.language = language or locked.language
         locked.save(update_fields=["name", "language"])
         if set(locked.topics.all()) != set(topics):
             locked.topics.set(topics)

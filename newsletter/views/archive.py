@@ -2,7 +2,7 @@
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -24,6 +24,10 @@ def archive(request: HttpRequest) -> HttpResponse:
 @content_page
 @require_safe
 def edition(request: HttpRequest, slug: str) -> HttpResponse:
-    campaign = get_object_or_404(Campaign.objects.in_the_archive(), slug=slug)
+    """A mailing that was taken off the site is 410, with nothing of it: the page cache keeps only what is 200."""
+    try:
+        campaign = editions.on_the_site(slug)
+    except editions.TakenOffTheSite:
+        return render(request, "newsletter/taken_off_the_site.html", status=410)
     shown = editions.edition(campaign, now=timezone.now())
     return render(request, "newsletter/edition.html", {"campaign": campaign, "edition": shown})

@@ -3,6 +3,7 @@ letter or a newsletter, is the authority; no cookie is read or set, and only a P
 """
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
@@ -47,12 +48,12 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     found = opened(token, purpose=letters.PREFERENCES, now=now)
     if "leave" in request.POST:
-        return _page(request, _leave(request, found))
+        return _page(request, replace(found, subscriber=_leave(request, found)))
     if request.method != "POST" or not found.subscriber.is_on_the_list:
-        return _page(request, found.subscriber, PreferencesForm(subscriber=found.subscriber))
-    form = PreferencesForm(request.POST, subscriber=found.subscriber)
+        return _page(request, found, PreferencesForm(found=found))
+    form = PreferencesForm(request.POST, found=found)
     if not form.is_valid():
-        return _page(request, found.subscriber, form, status=422)
+        return _page(request, found, form, status=422)
     wait = CHANGES_BY_ONE.count(str(found.subscriber.pk), now=now)
     if wait is not None:
         return _too_many(request, wait)
@@ -62,7 +63,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     except choosing.NotOnTheList:
         # Left in another window, this very moment.
         return redirect(request.path)
-    return _page(request, subscriber, PreferencesForm(subscriber=subscriber), is_saved=True)
+    found = replace(found, subscriber=subscriber)
+    return _page(request, found, PreferencesForm(found=found), is_saved=True)
 
 
 def _leave(request: HttpRequest, found: Opened) -> Subscriber:
@@ -85,13 +87,13 @@ def _too_many(request: HttpRequest, wait: timedelta) -> HttpResponse:
 
 def _page(
     request: HttpRequest,
-    subscriber: Subscriber,
+    found: Opened,
     form: PreferencesForm | None = None,
     *,
     is_saved: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    if not subscriber.is_on_the_list:
-        return render(request, "newsletter/off_the_list.html", {"subscriber": subscriber})
-    context = {"subscriber": subscriber, "form": form, "is_saved": is_saved, "leaving": wording.LEAVING.newest}
+    if not found.subscriber.is_on_the_list:
+        return render(request, "newsletter/off_the_list.html", {"subscriber": found.subscriber})
+    context = {"found": found, "form": form, "is_saved": is_saved, "leaving": wording.LEAVING.newest}
     return render(request, "newsletter/preferences.html", context, status=status)

@@ -29,6 +29,8 @@ KINDS = [
     "/newsletter/archive/",
     "/newsletter/archive/filler-and-how-it-is-undone/",
     "/newsletter/sent/",
+    "/newsletter/link/",
+    "/newsletter/link/sent/",
     "/no-such-page/",
 ]
 

@@ -124,7 +124,9 @@ def test_a_page_is_kept_and_made_anew_after_a_change(client, edition, django_ass
     version = ContentVersion.objects.get().version
     Campaign.objects.filter(pk=edition.pk).update(is_public=False)
     assert ContentVersion.objects.get().version != version
-    assert client.get("/newsletter/archive/spring/").status_code == 404
+    assert client.get("/newsletter/archive/spring/").status_code == 410
+    Campaign.objects.filter(pk=edition.pk).update(is_public=True)
+    assert "Spring &amp; sun" in shown(client, "/newsletter/archive/spring/")
 
 
 def test_what_was_only_offers_says_so_when_they_are_over(client, practice):
@@ -132,6 +134,21 @@ def test_what_was_only_offers_says_so_when_they_are_over(client, practice):
     started_campaign(slug="only", introduction="", blocks=[{"kind": "offer", "offer": offer}])
     offer.delete()
     assert "Its offers have ended" in shown(client, "/newsletter/archive/only/")
+
+
+@pytest.mark.parametrize("state", ["sending", "paused", "sent", "cancelled"])
+def test_what_was_taken_off_the_site_is_gone_and_shows_nothing_of_itself(client, edition, state):
+    """The link in the letters that people have leads there for years."""
+    Campaign.objects.update(state=state, is_public=False)
+    answer = client.get(f"/newsletter/archive/spring/?from={edition.code}")
+    page = answer.content.decode()
+    assert (answer.status_code, answer["Cache-Control"]) == (410, "no-store")
+    assert "This newsletter is no longer on the site" in page
+    assert [words for words in ("Spring", "What helps", "On sunscreen", "Less for peels") if words in page] == []
+    main = page[page.index("<main") : page.index("</main>")]
+    assert re.findall(r'class="button[^"]*" href="([^"]+)"', main) == ["/newsletter/archive/", "/"]
+    assert '<meta name="robots" content="noindex">' in page
+    assert client.head("/newsletter/archive/spring/").status_code == 410
 
 
 def hidden_campaigns():
@@ -143,7 +160,8 @@ def hidden_campaigns():
 def test_drafts_and_private_mailings_are_nowhere(client, edition):
     slugs = hidden_campaigns()
     answers = [client.get(f"/newsletter/archive/{slug}/") for slug in slugs]
-    assert [answer.status_code for answer in answers] == [404] * 3
+    assert [answer.status_code for answer in answers] == [404, 410, 404]
+    assert [slug for slug, answer in zip(slugs, answers, strict=True) if "secret" in answer.content.decode()] == []
     places = ("/newsletter/archive/", "/newsletter/archive/feed/", "/sitemap.xml", "/newsletter/")
     for place in places:
         assert "secret" not in shown(client, place)

@@ -287,7 +287,9 @@ def test_links_say_where_they_lead(words):
     "path",
     [
         "/admin/newsletter/campaign/",
+        "/appointments/held/abc/",
         "/appointments/manage/abc/",
+        "/appointments/requested/abc/",
         "/newsletter/preferences/abc/",
         "/newsletter/unsubscribe/abc/",
         "/newsletter/confirm/abc/",

@@ -24,6 +24,13 @@ from tests.newsletter.lists import (
 
 pytestmark = pytest.mark.django_db
 
+# What a report says of a check, and says as done when it is done.
+WOULD = {
+    "brought in": "would be brought in",
+    "taken off the list": "would be taken off the list",
+    "written down as off the list": "would be written down as off the list",
+}
+
 ADA = (
     "ada@example.com,Ada,Lovelace,2,2019-05-01 09:30:00,203.0.113.5,2019-05-01 09:31:00,203.0.113.6,a note,"
     '"""Botox"",""VIP"""'
@@ -233,8 +240,8 @@ def test_the_second_row_of_an_address_is_told_and_leaving_wins_whatever_the_orde
     importing.approve(checked)
     work(checked)
 
-    assert outcomes(checked) == before
-    assert before == [
+    assert before == [(row, WOULD.get(outcome, outcome)) for row, outcome in outcomes(checked)]
+    assert outcomes(checked) == [
         (2, "brought in"),
         (3, "twice in the file"),
         (4, "brought in"),
@@ -285,7 +292,9 @@ def test_checking_changes_nothing_and_says_what_bringing_in_then_does():
     importing.approve(made)
     work(made)
 
-    assert report_of(made) == checked
+    assert checked == [
+        (row, address, WOULD.get(outcome, outcome), words) for row, address, outcome, words in report_of(made)
+    ]
     assert made.counts == counts
     assert counts == {
         "brought_in": 1201,

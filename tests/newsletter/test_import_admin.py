@@ -213,7 +213,7 @@ def test_rows_that_change_nothing_are_in_the_report_and_the_page_says_so(client,
     assert "3 rows change nothing, because their addresses are there already, suppressed or twice in the file." in page
     assert "The report by row names each." in page
     assert [(row[1], row[2]) for row in report_of(made)] == [
-        ("ada@example.com", "brought in"),
+        ("ada@example.com", "would be brought in"),
         ("ada@example.com", "twice in the file"),
         ("gone@example.com", "suppressed: left untouched"),
         ("known@example.com", "already there"),

@@ -49,7 +49,7 @@ def test_it_brings_in_and_says_how_many(run):
     assert not SeenAddress.objects.exists()
 
 
-def test_a_dry_run_changes_nothing_and_its_report_is_that_of_the_run(run, tmp_path):
+def test_a_dry_run_changes_nothing_and_its_report_says_what_would_be(run, tmp_path):
     rows = [f"p{number}@example.com,P,confirmed" for number in range(1100)]
     content = table(
         *rows, "p1@example.com,P,confirmed", "p2@example.com,P,unsubscribed", "broken,,confirmed", "=x,,bounced"
@@ -73,8 +73,39 @@ def test_a_dry_run_changes_nothing_and_its_report_is_that_of_the_run(run, tmp_pa
     assert "@example.com" not in err.replace("name@example.com", "")
 
     assert run(content, "--report", str(real))[0] == 3
-    assert real.read_bytes() == dry.read_bytes()
+    would, done = (list(csv.reader(report.open())) for report in (dry, real))
+    says = {"brought in": "would be brought in", "taken off the list": "would be taken off the list"}
+    assert [[*row[:3], says.get(row[3], row[3]), row[4]] for row in done] == would
+    assert {row[3] for row in would[1:]} == {*says.values(), "twice in the file", "refused"}
     assert list(csv.reader(real.open()))[-1][:4] == ["list.csv", "1105", "'=x", "refused"]
+
+
+def test_nothing_that_stands_in_a_row_is_printed(run, tmp_path):
+    """In a file whose columns have shifted an address may stand in any of them."""
+    make_topic(name="Skin", slug="skin")
+    header = "email,name,status,consent_at,topics"
+    rows = [
+        "ada@example.com,Ada,eve@example.com,,",
+        "ada@example.com,Ada,confirmed,eve@example.com,",
+        "ada@example.com,Ada,confirmed,,eve@example.com",
+        "Ada,eve@example.com,confirmed,,",
+        "noreply@example.com,Ada,confirmed,,",
+        "ada@example.com,eve@example.com",
+    ]
+    report = tmp_path / "report.csv"
+    status, out, err = run(table(*rows, header=header), "--dry-run", "--report", str(report))
+    assert (status, out) == (3, "Nothing was changed. It would be:\n        6  refused\n")
+    assert err.splitlines()[:6] == [
+        "list.csv, row 2: The status is none of: pending, confirmed, unsubscribed, bounced, complained.",
+        "list.csv, row 3: The consent's time is not one like 2024-05-31 14:05:00.",
+        "list.csv, row 4: It names a topic that is not here. Add it, or leave it out of the file.",
+        "list.csv, row 5: Enter an email address in the correct format, like name@example.com.",
+        "list.csv, row 6: This is the address of a machine or of a mail server's keeper, not of a reader.",
+        "list.csv, row 7: The row has 2 cells where the header has 5.",
+    ]
+    assert "eve@" not in err
+    # Whoever may read the report may see the list.
+    assert "The status “eve@example.com” is none of" in report.read_text()
 
 
 def test_a_report_is_a_new_file_that_only_its_owner_reads(run, tmp_path):

@@ -127,13 +127,13 @@ def test_a_link_that_was_changed_or_made_up_is_unknown(client):
 
 
 def test_somebody_elses_link_acts_on_somebody_else_alone(client):
-    one, other = make_subscriber(), make_subscriber()
+    one, other = make_subscriber(email="ada@example.com"), make_subscriber(email="bea@example.com")
     campaign = started_campaign()
     _delivery, token = sent_newsletter(one, campaign=campaign)
     sent_newsletter(other, campaign=campaign)
     page = client.get(preferences(token)).content.decode()
-    assert one.email in page
-    assert other.email not in page
+    assert "a…\u2060@e….com" in page
+    assert "b…" not in page
     client.post(unsubscribe(token))
     assert dict(Subscriber.objects.values_list("email", "state")) == {
         one.email: "unsubscribed",

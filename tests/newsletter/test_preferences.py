@@ -4,8 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 
+from clinic import mail_links
+from clinic.mail_links import Link
 from newsletter import wording
+from newsletter.emails import letters
 from newsletter.models import Consent, Subscriber
 from newsletter.services import preferences, signing_up
 from tests.factories import make_subscriber, make_topic
@@ -24,6 +28,11 @@ def page_of(subscriber):
     return f"/newsletter/preferences/{token}/"
 
 
+def page_by_letter(subscriber):
+    link = Link(purpose=letters.PREFERENCES, object_id=subscriber.pk, view="newsletter:preferences", lifetime=None)
+    return f"/newsletter/preferences/{mail_links.mint(link, now=timezone.now())}/"
+
+
 def chosen(subscriber):
     return sorted(subscriber.topics.values_list("slug", flat=True))
 
@@ -32,11 +41,11 @@ def ticked(answer):
     return sorted(answer.context["form"]["topics"].value())
 
 
-def test_the_page_shows_the_own_address_since_when_and_what(client, practice, topics):
+def test_by_a_letter_the_page_shows_the_own_address_since_when_and_what(client, practice, topics):
     subscriber = make_subscriber(
         name="Ada", topics=topics[:1], confirmed_at=datetime(2026, 3, 2, 3, 0, tzinfo=UTC), email="ada@example.com"
     )
-    answer = client.get(page_of(subscriber))
+    answer = client.get(page_by_letter(subscriber))
     page = answer.content.decode()
     # Three o'clock in Greenwich is the evening before in New York.
     assert "The e-newsletter to ada@example.com, on the list since March 1, 2026." in page
@@ -44,12 +53,39 @@ def test_the_page_shows_the_own_address_since_when_and_what(client, practice, to
     assert ticked(answer) == ["offers"]
     assert 'name="language"' not in page
     assert wording.CHOICE.newest.text in page
+    assert "/newsletter/link/" not in page
+
+
+def test_by_a_newsletter_that_was_passed_on_the_page_shows_no_name_and_not_the_whole_address(client, topics):
+    subscriber = make_subscriber(name="Lovelace", topics=topics[:1], email="ada.king@clinic.example.com")
+    page = page_of(subscriber)
+    answers = [client.get(page), client.post(page, {"topics": ["skin"]}), client.post(page, {"topics": ["none-such"]})]
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+    for answer in answers:
+        shown = answer.content.decode()
+        assert "The e-newsletter to a…\u2060@c….com, on the list since" in shown
+        assert [secret for secret in ("Lovelace", "ada.king", "clinic.example") if secret in shown] == []
+        assert 'name="name"' not in shown
+        assert 'href="/newsletter/link/"' in shown
+    assert chosen(subscriber) == ["skin"]
+
+
+def test_by_a_newsletter_that_was_passed_on_no_name_is_changed(client, topics):
+    subscriber = make_subscriber(name="Ada")
+    assert client.post(page_of(subscriber), {"topics": ["skin"], "name": "Eve"}).status_code == 200
+    assert (Subscriber.objects.get().name, chosen(subscriber)) == ("Ada", ["skin"])
+
+
+def test_by_a_newsletter_where_nothing_can_be_chosen_there_is_the_button_to_leave(client):
+    page = client.get(page_of(make_subscriber())).content.decode()
+    assert 'name="leave"' in page
+    assert 'name="save"' not in page
 
 
 def test_topics_and_name_are_stored_with_the_words_that_were_shown(client, topics):
     subscriber = make_subscriber(topics=topics[:1])
     answer = client.post(
-        page_of(subscriber),
+        page_by_letter(subscriber),
         {"name": "Ada King", "topics": ["skin", "events"], "wording": "choice 1"},
         REMOTE_ADDR="192.0.2.9",
     )
@@ -107,7 +143,7 @@ def test_a_topic_that_is_offered_no_more_is_kept_by_those_who_have_it(client, to
 )
 def test_what_cannot_be_stored_is_refused_in_words(client, topics, fields, words):
     subscriber = make_subscriber(topics=topics[:1])
-    answer = client.post(page_of(subscriber), fields)
+    answer = client.post(page_by_letter(subscriber), fields)
     page = answer.content.decode()
     assert answer.status_code == 422
     assert words in page
@@ -119,7 +155,7 @@ def test_what_cannot_be_stored_is_refused_in_words(client, topics, fields, words
 
 def test_without_any_topic_there_is_a_name_and_the_button_to_leave(client):
     subscriber = make_subscriber()
-    page = page_of(subscriber)
+    page = page_by_letter(subscriber)
     assert 'name="topics"' not in client.get(page).content.decode()
     assert client.post(page, {"name": "Ada King"}).status_code == 200
     assert Subscriber.objects.get().name == "Ada King"
@@ -222,7 +258,7 @@ def test_a_choice_is_changed_thirty_times_an_hour_and_left_at_any_time(client, t
 
 def test_html_in_a_name_is_shown_as_text(client, topics):
     subscriber = make_subscriber(name='"><script>alert(1)</script>')
-    assert "<script>alert(1)" not in client.get(page_of(subscriber)).content.decode()
+    assert "<script>alert(1)" not in client.get(page_by_letter(subscriber)).content.decode()
 
 
 def test_the_page_asks_few_questions_however_many_newsletters_there_were(client, topics, django_assert_max_num_queries):

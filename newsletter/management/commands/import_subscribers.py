@@ -95,11 +95,11 @@ class Command(BaseCommand):
         self._tell(done, writes=writes)
 
     def _seen(self, list_import: ListImport, lines: list[Line]) -> None:
-        """Progress, and the first refused rows by their number: an address does not belong into a log."""
+        """Progress, and the first refused rows by their number: what stands in them may be an address, in any cell."""
         for line in lines:
             if line.verdict.outcome == Outcome.REFUSED and self._shown < SHOWN:
                 self._shown += 1
-                self.stderr.write(f"{line.file}, row {line.row}: {line.verdict.words}")
+                self.stderr.write(f"{line.file}, row {line.row}: {line.verdict.unquoted}")
         if (
             self.stderr.isatty()
             or list_import.rows_done // TELLS_EVERY > (list_import.rows_done - len(lines)) // TELLS_EVERY

@@ -23,7 +23,9 @@ SAY_NOTHING = frozenset(
 # Pages of one person or of staff. Copied into a mailing, the first kind would show all readers that person's own.
 NOT_FOR_READERS = (
     "/admin/",
+    "/appointments/held/",
     "/appointments/manage/",
+    "/appointments/requested/",
     "/newsletter/confirm/",
     "/newsletter/preferences/",
     "/newsletter/unsubscribe/",

@@ -82,7 +82,7 @@ def _line(table: Table, row: Row, topics: Mapping[str, Topic], now: datetime) ->
         entry = table.entry(row)
         check(entry, topics, now=now)
     except RowRefused as refusal:
-        return Line(file, row.number, address, None, Verdict(Outcome.REFUSED, str(refusal)))
+        return Line(file, row.number, address, None, Verdict(Outcome.REFUSED, str(refusal), refusal.unquoted))
     if entry.status == State.PENDING:
         words = _("The person never confirmed. They can sign up on the site.")
         return Line(file, row.number, address, None, Verdict(Outcome.PENDING, words))

@@ -1,7 +1,6 @@
 """One person as a row tells of them, whatever the format, and how its cells are read."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from clinic import addresses
+from newsletter import names
 from newsletter.models import Subscriber
 from newsletter.services.importing.refusals import RowRefused
 
@@ -28,9 +28,6 @@ STATUSES = {
 # Nobody reads these, or whoever does has asked for nothing.
 NOBODYS = {"abuse", "mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply", "postmaster"}
 OFFICES = {"admin", "contact", "hello", "help", "hi", "info", "mail", "office", "sales", "support", "team", "webmaster"}
-LONGEST_NAME = 80
-# They turn the words around them about, U+202A to U+202E and U+2066 to U+2069; no name needs them.
-DIRECTION_MARKS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -88,7 +85,10 @@ def _status(typed: str) -> State:
         return STATUSES[typed.casefold()]
     except KeyError:
         told = {"typed": typed[:40], "known": ", ".join(State.values)}
-        raise RowRefused(_("The status “%(typed)s” is none of: %(known)s.") % told) from None
+        raise RowRefused(
+            _("The status “%(typed)s” is none of: %(known)s.") % told,
+            unquoted=_("The status is none of: %(known)s.") % told,
+        ) from None
 
 
 def _evidence(cells: Mapping[str, str]) -> Iterator[str]:
@@ -118,14 +118,12 @@ def _role(email: str) -> str:
 
 
 def _name(typed: str) -> tuple[str, str]:
-    """On one line and without what nobody sees; with a remark when it had to be shortened."""
-    spaced = " ".join(typed.split())
-    seen = "".join(
-        letter for letter in spaced if unicodedata.category(letter) != "Cc" and letter not in DIRECTION_MARKS
-    )
-    seen = " ".join(seen.split())
-    if len(seen) > LONGEST_NAME:
-        return seen[:LONGEST_NAME].rstrip(), _("The name was cut to 80 characters.")
+    """On one line and without what nobody sees; with a remark when more than that had to go."""
+    seen = names.seen(typed)
+    if names.names_a_website(seen):
+        return "", _("The name was left out: it holds the address of a website.")
+    if len(seen) > names.LONGEST:
+        return seen[: names.LONGEST].rstrip(), _("The name was cut to 80 characters.")
     return seen, ""
 
 
@@ -146,8 +144,10 @@ def _instant(typed: str) -> datetime | None:
         found = datetime.fromisoformat(typed)
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        told = {"typed": typed[:40]}
-        raise RowRefused(_("The consent's time is “%(typed)s”, not one like 2024-05-31 14:05:00.") % told) from None
+        raise RowRefused(
+            _("The consent's time is “%(typed)s”, not one like 2024-05-31 14:05:00.") % {"typed": typed[:40]},
+            unquoted=_("The consent's time is not one like 2024-05-31 14:05:00."),
+        ) from None
     if found < EARLIEST:
         raise RowRefused(_("The consent's time is before 1990."))
     return found

@@ -62,8 +62,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Verdict:
+    """`words` may quote the row, for those who may see the list; `unquoted`, of a refused row, never does."""
+
     outcome: Outcome
     words: str = ""
+    unquoted: str = ""
 
 
 def judge(entry: Entry, facts: Facts, *, now: datetime) -> Verdict:
@@ -84,7 +87,10 @@ def check(entry: Entry, topics: Mapping[str, Topic], *, now: datetime) -> None:
         return
     if unknown := [name for name in entry.topics if name.casefold() not in topics]:
         told = {"names": ", ".join(name[:60] for name in unknown[:5])}
-        raise RowRefused(_("There is no such topic here: %(names)s. Add it, or leave it out of the file.") % told)
+        raise RowRefused(
+            _("There is no such topic here: %(names)s. Add it, or leave it out of the file.") % told,
+            unquoted=_("It names a topic that is not here. Add it, or leave it out of the file."),
+        )
     if entry.consent_at and entry.consent_at > now:
         raise RowRefused(_("The consent's time is in the future."))
 

@@ -71,7 +71,7 @@ def _do(
         if to:
             to.seek(written)
             to.truncate()
-            written += to.write(report.written(lines))
+            written += to.write(report.written(lines, is_check=not writes))
             to.flush()
         locked.place = asdict(replace(batch.place, report=written))
         locked.rows_done += len(lines)

@@ -6,4 +6,11 @@ class FileRefused(Exception):
 
 
 class RowRefused(Exception):
-    """This row cannot be brought in; the others can."""
+    """This row cannot be brought in; the others can.
+
+    `unquoted` says it without what stands in the row: for a terminal and a log, where no address belongs.
+    """
+
+    def __init__(self, words: str, *, unquoted: str = "") -> None:
+        super().__init__(words)
+        self.unquoted = unquoted or words

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from newsletter.services.cells import defused, plain
 from newsletter.services.importing.bringing_in import Line
-from newsletter.services.importing.judging import Outcome
+from newsletter.services.importing.judging import Outcome, said
 
 COLUMNS = ("file", "row", "address", "outcome", "words")
 LONGEST_ADDRESS = 254
@@ -22,10 +22,16 @@ def header() -> bytes:
     return _written([COLUMNS])
 
 
-def written(lines: Iterable[Line]) -> bytes:
-    """The same for a check as for the bringing in, so that the two can be compared."""
+def written(lines: Iterable[Line], *, is_check: bool) -> bytes:
+    """A check and the bringing in say the same of each row, but that a check says what would be."""
     return _written(
-        [line.file, line.row, line.address[:LONGEST_ADDRESS], line.verdict.outcome.label, line.verdict.words]
+        [
+            line.file,
+            line.row,
+            line.address[:LONGEST_ADDRESS],
+            said(line.verdict.outcome, is_check=is_check),
+            line.verdict.words,
+        ]
         for line in lines
     )
 
@@ -38,11 +44,11 @@ def has_remark(line: Line) -> bool:
 def problems(report: BinaryIO, most: int) -> list[dict[str, str]]:
     """The first rows of a report that a person should look at, as they were before they were defused."""
     labels = {str(outcome.label) for outcome in PROBLEMS}
-    brought_in = str(Outcome.BROUGHT_IN.label)
+    brought_in = {said(Outcome.BROUGHT_IN, is_check=is_check) for is_check in (True, False)}
 
     def found() -> Iterator[dict[str, str]]:
         for row in csv.DictReader(io.TextIOWrapper(report, encoding="utf-8-sig", newline="")):
-            if row["outcome"] in labels or (row["outcome"] == brought_in and row["words"]):
+            if row["outcome"] in labels or (row["outcome"] in brought_in and row["words"]):
                 yield {name: plain(cell) for name, cell in row.items()}
 
     return list(islice(found(), most))

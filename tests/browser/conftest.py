@@ -1,6 +1,6 @@
 """The site as a visitor meets it: `manage.py serve` with the demo practice, and Chromium.
 
-All browser tests share one server, so they run in one worker of pytest-xdist (see tests/conftest.py).
+All browser tests share one server, so they run in one process of pytest-xdist: see the scheduler in tests/conftest.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Workers that are killed, and a database that goes away, at every stage of a letter, against a real SMTP server.
 
-Nobody is skipped, nobody is written to twice without a person's decision, and the uncertain are those in flight. The
-long form, a database killed in the middle of a mailing, is marked `cluster`: pytest -m cluster. What each guard is
-for shows test_sending_guards.py.
+Nobody is skipped, nobody is written to twice without a person's decision, and the uncertain are those in flight. A
+database killed in the middle of a mailing is in test_database_killed.py; its long form here is marked `cluster`:
+pytest -m cluster. What each guard is for shows test_sending_guards.py, and each brake test_sending_brakes.py.
 """
 
 import contextlib

@@ -24,23 +24,26 @@ READ = """
     FROM unnest(%(emails)s::text[], %(reasons)s::text[], %(times)s::timestamptz[]) AS given (email, reason, at)
 """
 # The log goes by the order in which it was written. So a leaving that was lifted later, or a lifting that was followed
-# by another leaving, stays out; and so does a leaving of somebody who has confirmed since.
+# by another leaving, stays out; and so does a leaving of somebody who has confirmed since. All are found before the
+# first is added: else PostgreSQL may read for each line whatever has been added before it.
 ADD_TO_DATABASE = """
-    INSERT INTO newsletter_suppression (email, reason, words, at)
-    SELECT line.email, line.reason, '', line.at FROM (SELECT DISTINCT email, reason, at FROM journal_line) AS line
-    WHERE NOT EXISTS (
-        SELECT 1 FROM newsletter_suppression AS known
-        WHERE known.email = line.email AND known.reason = line.reason AND known.at = line.at
-    ) AND NOT EXISTS (
-        SELECT 1 FROM newsletter_suppression AS later
-        WHERE later.email = line.email AND later.at > line.at
-        AND line.reason IN ('unsubscribed', 'lifted') AND later.reason IN ('unsubscribed', 'lifted')
-    ) AND NOT EXISTS (
-        SELECT 1 FROM newsletter_subscriber AS person
-        WHERE lower(person.email) = line.email AND person.state = 'confirmed' AND person.confirmed_at > line.at
-        AND line.reason = 'unsubscribed'
+    WITH unknown AS MATERIALIZED (
+        SELECT line.email, line.reason, line.at FROM (SELECT DISTINCT email, reason, at FROM journal_line) AS line
+        WHERE NOT EXISTS (
+            SELECT 1 FROM newsletter_suppression AS known
+            WHERE known.email = line.email AND known.reason = line.reason AND known.at = line.at
+        ) AND NOT EXISTS (
+            SELECT 1 FROM newsletter_suppression AS later
+            WHERE later.email = line.email AND later.at > line.at
+            AND line.reason IN ('unsubscribed', 'lifted') AND later.reason IN ('unsubscribed', 'lifted')
+        ) AND NOT EXISTS (
+            SELECT 1 FROM newsletter_subscriber AS person
+            WHERE lower(person.email) = line.email AND person.state = 'confirmed' AND person.confirmed_at > line.at
+            AND line.reason = 'unsubscribed'
+        )
     )
-    ORDER BY line.at, line.reason DESC
+    INSERT INTO newsletter_suppression (email, reason, words, at)
+    SELECT email, reason, '', at FROM unknown ORDER BY at, reason DESC
     RETURNING email
 """
 MISSING_IN_FILE = """

@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, StorageState
 
 PASSWORD = "a password for the tests"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -135,17 +135,28 @@ def _is_foreign(url: str, site: Site) -> bool:
     return parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != urlsplit(site.address).netloc
 
 
-@pytest.fixture
-def staff(open_page: Callable[..., Page]) -> Callable[..., Page]:
-    """Opens a page signed in as the demo's admin."""
+@pytest.fixture(scope="package")
+def signed_in(browser: Browser, site: Site) -> StorageState:
+    """The cookies of the demo's admin. Signing in for each test would meet the limit of the sign-in."""
+    context = browser.new_context(base_url=site.address)
+    page = context.new_page()
+    page.goto("/admin/login/?next=/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")
+    cookies = context.storage_state()
+    context.close()
+    return cookies
 
-    def sign_in(**options: Any) -> Page:
-        page = open_page(**options)
-        page.goto("/admin/login/?next=/admin/")
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url("**/admin/")
+
+@pytest.fixture
+def staff(open_page: Callable[..., Page], signed_in: StorageState) -> Callable[..., Page]:
+    """Opens the dashboard as the demo's admin."""
+
+    def open_dashboard(**options: Any) -> Page:
+        page = open_page(storage_state=signed_in, **options)
+        page.goto("/admin/")
         return page
 
-    return sign_in
+    return open_dashboard

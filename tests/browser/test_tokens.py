@@ -80,7 +80,8 @@ def test_a_patients_token_stands_in_no_referer_and_the_forms_are_taken(heard, si
 def test_a_letter_that_is_read_at_the_desk_shows_all_and_its_links_work(staff):
     desk = staff()
     desk.goto("/admin/newsletter/delivery/")
-    desk.locator("#result_list tbody th a").first.click()
+    # The oldest is the demo's: who got the newest has left the list in another test.
+    desk.locator("#result_list tbody th a").last.click()
     letter = desk.frame_locator("iframe")
     desk.locator("iframe").scroll_into_view_if_needed()
     letter.locator("h1, h2, p").first.wait_for()

@@ -8,7 +8,17 @@ from django.utils.translation import gettext_lazy as _
 
 WANTED = _("Enter an email address in the correct format, like name@example.com.")
 LONGEST = 254
-QUOTED = re.compile(r"\S+@\S+")
+LONGEST_ANSWER = 2000
+# A name in quotation marks with its @; any word with an @ in it, also in the spelling of web addresses; a word alone
+# in angle brackets. Each begins where no other can begin, or a long answer without a space would take a while.
+QUOTED = re.compile(
+    r"""
+    <?(?<!\\)"(?:\\.|[^"\\\n])*"@\S*
+    | (?<!\S)(?:(?!@|%40)\S)*(?:@|%40)\S*
+    | <[^<>\s:]+>
+    """,
+    re.VERBOSE,
+)
 
 
 def canonical(typed: str) -> str:
@@ -39,5 +49,11 @@ def mailbox(email: str) -> str:
 
 
 def left_out(words: str) -> str:
-    """The same words without addresses. Servers like to quote whom they refuse; what is kept and shown does not."""
+    """The first 2,000 characters of these words without addresses; of a word that is cut there, nothing is left.
+
+    Servers like to quote whom they refuse; what is kept and shown does not. It cannot know a name that stands alone
+    (“no user jane”, “Jane Doe <…>”), nor an address spelt out (“jane at example.com”).
+    """
+    if len(words) > LONGEST_ANSWER:
+        words = f"{words[:LONGEST_ANSWER].rpartition(' ')[0]}…"
     return QUOTED.sub(str(_("(address)")), words)

@@ -1,6 +1,5 @@
 """The letter as its readers will see it, and a test of it to colleagues."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -18,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from clinic import addresses
 from clinic.models import User
 from newsletter.admin.letter_alone import letter_alone
 from newsletter.emails.content import Content, pictures_awaited, shown_blocks
@@ -92,7 +92,10 @@ def send_test(request: HttpRequest, pk: int) -> HttpResponse:
     except (TooLarge, AddressNotAscii) as reason:
         messages.error(request, str(reason))
     except NotReached as reason:
-        messages.error(request, _("The mail server was not reached. It said: %(words)s") % {"words": reason})
+        messages.error(
+            request,
+            _("The mail server was not reached. It said: %(words)s") % {"words": addresses.left_out(str(reason))},
+        )
     else:
         _tell(request, campaign, tried)
     return _back(pk)
@@ -102,7 +105,7 @@ def _tell(request: HttpRequest, campaign: Campaign, tried: list[test_letters.Tri
     """By name: until they are shown messages are kept in a cookie, which is no place for addresses."""
     for one in tried:
         name = one.to.get_full_name() or one.to.get_username()
-        said = {"name": name, "words": re.sub(re.escape(one.to.email), name, one.words, flags=re.IGNORECASE)}
+        said = {"name": name, "words": addresses.left_out(one.words)}
         if one.is_accepted:
             messages.success(request, _("Test to %(name)s: accepted by the server: %(words)s") % said)
         else:

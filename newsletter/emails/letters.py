@@ -11,6 +11,8 @@ CONFIRM = "newsletter.confirm"
 LEAVE = "newsletter.leave"
 PREFERENCES = "newsletter.preferences"
 TIME_TO_CONFIRM = timedelta(days=14)
+# Whoever has the letter sees name and address and can change what is sent. To leave, its other link, has no end.
+TIME_OF_OWN_LINK = timedelta(days=30)
 
 
 def please_confirm(subscriber: Subscriber, ask: Consent, *, now: datetime) -> None:
@@ -26,7 +28,9 @@ def already_on_the_list(subscriber: Subscriber, *, now: datetime) -> None:
 
 def own_link(subscriber: Subscriber, *, now: datetime) -> None:
     """Asked for on the site, perhaps by somebody else."""
-    _write("newsletter/letters/own_link.txt", subscriber, {"preferences": _preferences(subscriber)}, now=now)
+    links = {"preferences": _preferences(subscriber, lifetime=TIME_OF_OWN_LINK)}
+    context = {"days": TIME_OF_OWN_LINK.days}
+    _write("newsletter/letters/own_link.txt", subscriber, links, now=now, context=context)
 
 
 def welcome(subscriber: Subscriber, rules: MailingRules, *, now: datetime) -> None:
@@ -37,8 +41,8 @@ def welcome(subscriber: Subscriber, rules: MailingRules, *, now: datetime) -> No
     _write("newsletter/letters/welcome.txt", subscriber, links, now=now, context=context)
 
 
-def _preferences(subscriber: Subscriber) -> Link:
-    return Link(purpose=PREFERENCES, object_id=subscriber.pk, view="newsletter:preferences", lifetime=None)
+def _preferences(subscriber: Subscriber, *, lifetime: timedelta | None = None) -> Link:
+    return Link(purpose=PREFERENCES, object_id=subscriber.pk, view="newsletter:preferences", lifetime=lifetime)
 
 
 def _write(

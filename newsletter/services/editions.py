@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.conf import settings
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString, mark_safe
 
@@ -24,15 +25,21 @@ class Edition:
 
 
 class TakenOffTheSite(Exception):
-    """It was sent, and the letters that people have name its address; staff have taken it off the site since."""
+    """The letters that people have name its address; staff have taken it off the site since."""
 
 
 def on_the_site(slug: str) -> Campaign:
-    """The mailing at this address of the archive. Raises TakenOffTheSite, and Http404 for what has never started."""
+    """The mailing at this address of the archive. Raises TakenOffTheSite, and Http404 for what no letter names.
+
+    Whoever guesses at addresses does not learn that a mailing went to a few; so what went out without an address is
+    unknown again, too, when it was shown for a while later.
+    """
     campaign = get_object_or_404(Campaign.objects.exclude(started_at=None).exclude(content=None), slug=slug)
-    if not campaign.is_public:
+    if campaign.is_public:
+        return campaign
+    if cast(Content, campaign.content)["archive_url"]:
         raise TakenOffTheSite
-    return campaign
+    raise Http404
 
 
 def edition(campaign: Campaign, *, now: datetime) -> Edition:

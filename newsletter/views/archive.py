@@ -24,7 +24,10 @@ def archive(request: HttpRequest) -> HttpResponse:
 @content_page
 @require_safe
 def edition(request: HttpRequest, slug: str) -> HttpResponse:
-    """A mailing that was taken off the site is 410, with nothing of it: the page cache keeps only what is 200."""
+    """A mailing that was taken off the site is 410, with nothing of it; one that was never meant for it, 404.
+
+    The page cache keeps only what is 200.
+    """
     try:
         campaign = editions.on_the_site(slug)
     except editions.TakenOffTheSite:

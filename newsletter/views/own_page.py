@@ -4,7 +4,7 @@ letter or a newsletter, is the authority; no cookie is read or set, and only a P
 
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from clinic import rate_limits
+from clinic.mail_links import LinkExpired
 from clinic.rate_limits import Limit
 from newsletter import wording
 from newsletter.emails import letters
@@ -46,11 +47,19 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """Name, topics, language, and a button to leave; a person who has left is told so."""
     now = timezone.now()
-    found = opened(token, purpose=letters.PREFERENCES, now=now)
+    try:
+        found = opened(token, purpose=letters.PREFERENCES, now=now)
+    except LinkExpired:
+        context = {"own_link_days": letters.TIME_OF_OWN_LINK.days}
+        return render(request, "newsletter/no_link.html", context, status=410)
     if "leave" in request.POST:
         return _page(request, replace(found, subscriber=_leave(request, found)))
     if request.method != "POST" or not found.subscriber.is_on_the_list:
         return _page(request, found, PreferencesForm(found=found))
+    return _choose(request, found, now)
+
+
+def _choose(request: HttpRequest, found: Opened, now: datetime) -> HttpResponse:
     form = PreferencesForm(request.POST, found=found)
     if not form.is_valid():
         return _page(request, found, form, status=422)

@@ -1,9 +1,11 @@
 """One mailbox, however its address is spelt."""
 
+import time
+
 import pytest
 from django.core.exceptions import ValidationError
 
-from clinic.addresses import canonical, mailbox
+from clinic.addresses import QUOTED, canonical, left_out, mailbox
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,36 @@ def test_what_is_no_address_is_refused_and_breaks_nothing(typed):
 )
 def test_tags_dots_case_and_the_two_names_of_gmail_make_no_other_mailbox(email, expected):
     assert mailbox(email) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("550 5.1.1 <jane@example.com>: user unknown", "550 5.1.1 (address) user unknown"),
+        ("550 5.1.1 <jane>: user unknown", "550 5.1.1 (address): user unknown"),
+        ("see https://example.com/?rcpt=jane%40example.com now", "see (address) now"),
+        ('550 "jane doe"@example.com is unknown', "550 (address) is unknown"),
+        (r'550 <"jane \"the\" doe"@example.com> is unknown', "550 (address) is unknown"),
+        ('to="jane doe"@example.com, "jane" said', 'to=(address) "jane" said'),
+        ("550 jane@bücher.example\n550 SRS0=x=y=example.com=jane@our.example", "550 (address)\n550 (address)"),
+        ('421 "Try later" at <https://example.com/why>', '421 "Try later" at <https://example.com/why>'),
+        ("550 5.7.1 5 < 6 and 7 > 6", "550 5.7.1 5 < 6 and 7 > 6"),
+        ("", ""),
+    ],
+)
+def test_addresses_are_left_out_of_what_a_server_says(words, expected):
+    assert left_out(words) == expected
+
+
+def test_a_long_answer_is_cut_where_it_leaves_no_piece_of_an_address():
+    before = "x " * 998
+    assert left_out(f"{before}jane@example.com") == f"{before.strip()}…"
+    assert left_out(f"{'x ' * 990}jane@example.com") == f"{'x ' * 990}(address)"
+
+
+@pytest.mark.parametrize("piece", ["x", '"', '\\"', '"x\\', "<", '<"', "%4", '" "', "<x "])
+def test_no_answer_takes_long_to_read(piece):
+    began = time.perf_counter()
+    QUOTED.sub("", piece * 20_000)
+    left_out(piece * 1_000_000)
+    assert time.perf_counter() - began < 5

@@ -157,14 +157,27 @@ def test_the_servers_words_are_told(client, sink, campaign, mary):
 
 def test_no_address_of_a_colleague_is_kept_in_a_cookie(client, sink, campaign, mary):
     """The messages are, until they are shown; and servers like to repeat the address."""
-    bob = colleague(email="bób@elmstreet.example")
-    sink.answers.append("550 5.1.1 <Mary@ElmStreet.example>: no such user")
-    answer = client.post(address(campaign, "test"), {"to": [mary.pk, bob.pk]})
-    assert "elmstreet" not in answer.cookies["messages"].value
+    bob, eva = colleague(email="bób@elmstreet.example"), colleague("eva", email="eva@bücher.example")
+    sink.answers.extend(
+        ["550 5.1.1 <eva@xn--bcher-kva.example>: no such user", "550 5.1.1 <Mary@ElmStreet.example>: no such user"]
+    )
+    answer = client.post(address(campaign, "test"), {"to": [mary.pk, bob.pk, eva.pk]})
     words = [str(message) for message in get_messages(answer.wsgi_request)]
-    assert words[1] == "Test to Mary: not accepted. The answer was: 550 5.1.1 <Mary>: no such user"
     assert words[0].startswith("Test to Bob: not accepted.")
-    assert "elmstreet" not in "".join(words)
+    assert words[1:] == [
+        f"Test to {name}: not accepted. The answer was: 550 5.1.1 (address) no such user" for name in ("Eva", "Mary")
+    ]
+    kept = "".join(words) + answer.cookies["messages"].value
+    assert [word for word in ("elmstreet", "xn--", "cher.example") if word in kept] == []
+
+
+@pytest.mark.parametrize("name", [r"Ann \d", r"Ann \g<1>", "Ann %s"])
+def test_a_name_is_told_as_it_is_typed(client, sink, campaign, name):
+    ann = colleague("ann", first_name=name)
+    sink.answers.append("550 5.1.1 <ann@elmstreet.example>: no such user")
+    assert said(send(client, campaign, ann)) == [
+        ("error", f"Test to {name}: not accepted. The answer was: 550 5.1.1 (address) no such user")
+    ]
 
 
 def test_a_line_that_breaks_is_no_success(client, sink, campaign, mary):

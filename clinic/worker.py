@@ -39,6 +39,7 @@ class Worker:
         self._stopping = threading.Event()
         self._tidied_at: datetime | None = None
         self._has_looked_back = False
+        self._trouble = ""
         self._mailer = Mailer(clock=timezone.now)
         self._tasks = TaskRunner(
             queue_names=["*"],
@@ -94,14 +95,35 @@ class Worker:
 
     def _mailing_list(self) -> bool:
         """Every worker's: each row there is locked or leased by whoever is at it."""
-        if not self._has_looked_back:
-            # Before anything is sent: the database may have been brought back from a copy.
-            mailings.look_back(now=timezone.now())
-            self._has_looked_back = True
+        try:
+            if not self._has_looked_back:
+                # Before anything is sent: the database may have been brought back from a copy.
+                mailings.look_back(now=timezone.now())
+                self._has_looked_back = True
+        except OSError as error:
+            self._cannot_write(error)
         until = timezone.now() + LONGEST_MAILING
-        mailings.sweep(now=timezone.now(), goes_on=lambda: self._goes_on(until))
+        # No list is brought in before: it might hold somebody of whom only the journal knows that they have left.
+        mailings.sweep(now=timezone.now(), goes_on=lambda: self._has_looked_back and self._goes_on(until))
+        return self._has_looked_back and self._send()
+
+    def _send(self) -> bool:
         until = timezone.now() + LONGEST_MAILING
-        return self._mailer.turn(goes_on=lambda: self._goes_on(until))
+        try:
+            has_more = self._mailer.turn(goes_on=lambda: self._goes_on(until))
+        except OSError as error:
+            self._cannot_write(error)
+            return False
+        self._trouble = ""
+        return has_more
+
+    def _cannot_write(self, error: OSError) -> None:
+        """No newsletter leaves, and the next turn looks back again. What it says in the log it says once."""
+        self._has_looked_back = False
+        if str(error) != self._trouble:
+            log.error("The mailing list's turn failed; no newsletter leaves: %s", error)
+        self._trouble = str(error)
+        self._mailer.rest(error)
 
     def _sweep_alone(self) -> None:
         with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from django.conf import settings
 
 # Always as long, so that it is written over in one piece. So many digits fit into the database's number.
 WRITTEN = re.compile(rb"[0-9]{18}\n")
+
+# In seconds. Whoever holds it asks the database meanwhile and may hang there; no appointment's letter waits for that.
+PATIENCE = 2.0
 
 log = logging.getLogger("clinic.mailings")
 
@@ -50,10 +54,25 @@ class Mark:
 
 @contextmanager
 def held() -> Iterator[Mark]:
-    """The file, for this process and thread alone until the block ends; made if there is none. Raises OSError."""
+    """The file, for this process and thread alone until the block ends; made if there is none.
+
+    Raises OSError, and TimeoutError, which is one, while another holds it.
+    """
     file = os.open(path(), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file)
         yield Mark(file)
     finally:
         os.close(file)
+
+
+def _lock(file: int) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError(errno.ETIMEDOUT, "Another worker holds it", str(path())) from None
+            time.sleep(0.01)

@@ -23,9 +23,9 @@ def mailings_that_need_you(now: datetime) -> Panel:
         *uncertain,
         *(
             Row(
-                _("Waiting for the mail server: %(subject)s") % {"subject": pace.campaign.subject},
+                _("Waiting to go on: %(subject)s") % {"subject": pace.campaign.subject},
                 reverse("admin:newsletter_campaign_sending", args=[pace.campaign_id]),
-                _("At %(at)s it tries again. It said: %(trouble)s")
+                _("At %(at)s it tries again. The reason: %(trouble)s")
                 % {"at": date_format(timezone.localtime(pace.rests_until), "P"), "trouble": pace.trouble},
                 is_urgent=True,
             )
@@ -61,7 +61,7 @@ def _uncertain() -> list[Row]:
 
 
 def _resting(now: datetime) -> QuerySet[Pace]:
-    """Of the mailings that are being sent, those whose mail server is away; they try again by themselves."""
+    """Of the mailings that are being sent, those that rest; they go on by themselves."""
     found = Pace.objects.filter(campaign__state=Campaign.State.SENDING, rests_until__gt=now)
     return found.select_related("campaign").only("rests_until", "trouble", "campaign__subject").order_by("pk")
 

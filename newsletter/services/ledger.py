@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from newsletter.models import Campaign, CampaignStep, Delivery
 
@@ -144,6 +144,20 @@ def claim(campaign: int, *, last: Outcome | None, now: datetime, goes_on: bool =
     if not is_mailable:
         return PassedOver()
     return Claim(delivery, attempt, now, subscriber, email, name, bytes(token_hash or b""))
+
+
+def is_lost(claim: Claim) -> bool:
+    """Whether the database has forgotten a claim that it had committed: a standby that was behind is in its place.
+
+    Nobody who settles or cancels a letter changes when it was tried. One that is gone was deleted with its reader.
+    """
+    before = Q(attempted_at__isnull=True) | Q(attempted_at__lt=claim.at)
+    return Delivery.objects.filter(before, pk=claim.delivery).exists()
+
+
+def is_any_due(campaign: Campaign, *, now: datetime) -> bool:
+    """Whether a letter of it may be claimed; costs nothing beside what a claim does."""
+    return campaign.deliveries.waiting().filter(next_attempt_at__lte=now).exists()
 
 
 def plan_claims(*, anew: bool = False) -> None:

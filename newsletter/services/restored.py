@@ -2,7 +2,8 @@
 
 The ledger of a copy does not know whom a mailing has reached since. So the workers raise a number before the first
 letter that they send of a campaign in one go and after the last: in the database, and then in a file beside it. To
-every letter that a copy does not know belongs a number that it does not know either, and the file does.
+every letter that a copy does not know belongs a number that it does not know either, and the file does. Where the
+database went away before the last number, the worker itself knows its last letter.
 """
 
 import logging
@@ -49,18 +50,15 @@ def stop(*, now: datetime, words: str = "") -> None:
 def raise_mark(*, now: datetime) -> bool:
     """Before the first letter and after the last that are sent in one go. Returns whether letters may leave.
 
-    They may not while the mark cannot be written, which the log tells; nor where a copy has taken the database's place
-    under a running worker, which is then looked after as when one begins. Not inside a transaction.
+    They may not where a copy has taken the database's place under a running worker, which is then looked after as when
+    one begins; nor when this raises OSError, because the mark cannot be written. Not inside a transaction.
     """
-    try:
-        with mailing_mark.held() as mark:
-            if not _doubt(mark):
-                # Never the file first: whoever dies in between must not leave it ahead of the database.
-                mark.write(MailingMark.raised(by=1))
-                return True
-        look_back(now=now)
-    except OSError as error:
-        log.error("No newsletter leaves while %s cannot be written: %s", mailing_mark.path(), error)
+    with mailing_mark.held() as mark:
+        if not _doubt(mark):
+            # Never the file first: whoever dies in between must not leave it ahead of the database.
+            mark.write(MailingMark.raised(by=1))
+            return True
+    look_back(now=now)
     return False
 
 

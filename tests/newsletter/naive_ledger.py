@@ -120,7 +120,7 @@ class NaiveMailing:
         self.kept.pop(worker, None)
 
     def _slice(self, turn, meanwhile):
-        if self.state != "sending" or self._is_resting(self.now()):
+        if self.state != "sending" or self._is_resting(self.now()) or not self._due(self.now()):
             return False
         has_rested, last, results = self.rests > 0, None, []
         while claimed := self._claim(turn, last, goes_on=bool(turn.letters) and "queued" not in results):
@@ -154,7 +154,7 @@ class NaiveMailing:
 
     def _next(self):
         now = self.now()
-        waiting = [one for one in self.readers if one.state in {"queued", "retry"} and one.next_at <= now]
+        waiting = self._due(now)
         if self.state != "sending" or not waiting:
             return None
         reader = min(waiting, key=lambda one: one.next_at)
@@ -164,6 +164,9 @@ class NaiveMailing:
         reader.state, reader.attempts, reader.lease_until = "sending", reader.attempts + 1, now + LEASE
         reader.claim = next(self.claims)
         return reader, reader.claim
+
+    def _due(self, now):
+        return [one for one in self.readers if one.state in {"queued", "retry"} and one.next_at <= now]
 
     def _send(self, reader, claim, letter, meanwhile):
         now, attempt = self.now(), reader.attempts

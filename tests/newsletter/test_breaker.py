@@ -205,7 +205,18 @@ def test_nor_do_they_after_the_last_rest(office):
 
     breaker.rest(campaign, words="421 Not for reader-1@example.com", now=NOON)
 
-    assert reason(campaign) == "The mail server has not taken letters for hours: 421 Not for (address)"
+    assert reason(campaign) == "No letter could be sent for hours: 421 Not for (address)"
+
+
+@pytest.mark.parametrize("rests", [0, len(breaker.RESTS)], ids=["rests", "is paused"])
+def test_words_without_an_end_are_cut(office, rests):
+    campaign, _people = begun(count=1)
+    Pace.objects.update(rests=rests)
+
+    breaker.rest(campaign, words="421 " + "no " * 50_000, now=NOON)
+
+    kept = reason(campaign) if rests else Pace.objects.get().trouble
+    assert 1000 < len(kept) <= 2000
 
 
 def pause_and_resume(campaign, *, at):

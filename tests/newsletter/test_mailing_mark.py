@@ -68,6 +68,18 @@ def test_a_file_that_is_not_whole_says_nothing_and_is_written_whole_again(caplog
 # Several workers at once
 
 
+@pytest.mark.parametrize("task", [restored.raise_mark, upkeep.look_back])
+def test_nobody_waits_for_long_for_one_who_holds_the_file_and_hangs(monkeypatch, task):
+    """In the database, say, on a line of which the other end is gone."""
+    monkeypatch.setattr(mailing_mark, "PATIENCE", 0.05)
+
+    with mailing_mark.held(), pytest.raises(TimeoutError, match="Another worker holds it"):
+        task(now=NOON)
+
+    task(now=NOON)
+    assert numbers() == (1, 1)
+
+
 def test_workers_that_raise_it_at_once_never_lower_the_file():
     def work():
         seen = []

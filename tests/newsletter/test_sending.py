@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from clinic.models import Offer, User
-from newsletter.models import Campaign, CampaignStep, Delivery, Pace, Subscriber, Suppression
+from newsletter.models import Campaign, CampaignStep, Delivery, MailingMark, Pace, Subscriber, Suppression
 from newsletter.services import campaigns, editions, ledger, reconciling, tokens
 from newsletter.services.sending import Mailer, mailer
 from newsletter.services.sending.breaker import RESTS
@@ -207,6 +207,22 @@ def test_a_temporary_refusal_holds_up_nobody_else_and_then_arrives(sink):
 
     assert receivers(sink) == [person.email for person in people]
     assert states(campaign) == ["accepted"] * 3
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+def test_while_letters_wait_for_their_next_try_the_mail_server_is_left_alone(sink, monkeypatch, guarded):
+    if not guarded:
+        monkeypatch.setattr(ledger, "is_any_due", lambda _campaign, **_now: True)
+    begun(count=1)
+    sink.answers.append("451 4.7.1 Come back later")
+    worker = Mailer(clock=Clock())
+    send_all(mailer=worker)
+    mark, calls = MailingMark.current(), sink.calls
+
+    for _turn in range(3):
+        send_all(mailer=worker)
+
+    assert (MailingMark.current() == mark, sink.calls - calls) == ((True, 0) if guarded else (False, 3))
 
 
 def test_a_final_refusal_is_written_down_with_the_servers_words(sink):
@@ -470,7 +486,7 @@ def test_a_server_that_stays_away_pauses_the_campaign_and_says_so(sink):
 
     campaign.refresh_from_db()
     assert (campaign.state, states(campaign)) == ("paused", ["queued"])
-    assert "has not taken letters for hours" in campaign.pause_reason
+    assert "No letter could be sent for hours" in campaign.pause_reason
     assert campaign.steps.get(kind=CampaignStep.Kind.PAUSED).by is None
 
 

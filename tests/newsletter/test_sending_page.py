@@ -581,7 +581,7 @@ def test_nothing_in_the_last_minute_says_so_and_why(desk):
         rests_until=timezone.now() + timedelta(minutes=5), trouble="connection refused <x>"
     )
     response = desk.get(address(campaign))
-    assert "It said: connection refused &lt;x&gt;" in words_on(response)
+    assert "The reason: connection refused &lt;x&gt;" in words_on(response)
     assert "No letter went out in the last minute." not in words_on(response)
 
 
@@ -760,8 +760,8 @@ def test_the_dashboard_names_a_mailing_that_waits_for_the_mail_server(desk):
     with timezone.override(NEW_YORK):
         panel = mailings_that_need_you(timezone.now())
         (row,) = panel.rows
-        assert (row.text, row.url) == ("Waiting for the mail server: Spring", address(campaign))
-        assert (row.remark, panel.total) == ("At 5:10 p.m. it tries again. It said: Connection refused", 1)
+        assert (row.text, row.url) == ("Waiting to go on: Spring", address(campaign))
+        assert (row.remark, panel.total) == ("At 5:10 p.m. it tries again. The reason: Connection refused", 1)
         assert list(mailings_that_need_you(until).rows) == []
         campaigns.pause(campaign, by=None, now=timezone.now())
         assert [row.text for row in mailings_that_need_you(timezone.now()).rows] == ["Paused: Spring"]

@@ -1,4 +1,4 @@
-"""What stops a mailing by itself: a mail server that is away, or too many letters that fail, come back or are lost sight of."""
+"""What stops a mailing by itself: a mail server that is away, or too many letters that fail, come back or get lost."""
 
 import logging
 from contextlib import suppress
@@ -54,14 +54,20 @@ def rest(campaign: Campaign, *, words: str, now: datetime) -> None:
     if rests is None:
         return
     if rests >= len(RESTS):
-        _pause(campaign, _("The mail server has not taken letters for hours: %(words)s") % {"words": words}, now)
+        _pause(campaign, _("No letter could be sent for hours: %(words)s") % {"words": words}, now)
         return
-    awake.update(rests=F("rests") + 1, rests_until=now + RESTS[rests], trouble=addresses.left_out(words)[:2000])
-    log.warning("Campaign %s rests until %s: the mail server takes no letters.", campaign.pk, now + RESTS[rests])
+    awake.update(rests=F("rests") + 1, rests_until=now + RESTS[rests], trouble=addresses.left_out(words))
+    log.warning("Campaign %s rests until %s: no letter can be sent.", campaign.pk, now + RESTS[rests])
+
+
+def rest_all(*, words: str, now: datetime) -> None:
+    """What is in the way is in the way of every campaign."""
+    for campaign in Campaign.objects.being_sent().only("pk"):
+        rest(campaign, words=words, now=now)
 
 
 def wake(campaign: Campaign) -> None:
-    """The mail server takes letters again."""
+    """Letters leave again."""
     Pace.objects.filter(campaign=campaign, rests__gt=0).update(rests=0, rests_until=None, trouble="")
 
 

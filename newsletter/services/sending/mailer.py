@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
 
 from newsletter.models import Campaign, Delivery, Subscriber
 from newsletter.services import bounces, ledger, restored, tokens
@@ -46,15 +47,16 @@ class Mailer:
         self._served_at: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
         self._unrecorded: tuple[int, Outcome] | None = None
+        # The newest letter, while there is no mark behind it.
+        self._unmarked: Claim | None = None
 
     def turn(self, *, goes_on: GoesOn) -> bool:
         """Goes round the campaigns until nothing is due or `goes_on` says no, which is asked before each letter.
 
-        Returns whether it could go on at once. Raises the database's errors; what became of the letter in hand is
-        recorded at the next turn.
+        Returns whether it could go on at once. Raises the database's errors, and OSError when the mark cannot be
+        written; what became of the letter in hand is recorded at the next turn.
         """
-        if self._unrecorded is not None:
-            self.claim(*self._unrecorded, goes_on=False)
+        self._mark_behind()
         with Post() as post:
             while goes_on():
                 slices = [self._slice(campaign, post, goes_on) for campaign in self._under_way()]
@@ -68,7 +70,23 @@ class Mailer:
         """As `ledger.claim`, after which the last outcome is no longer this worker's to keep."""
         claim = ledger.claim(campaign, last=last, now=self.now(), goes_on=goes_on)
         self._unrecorded = None
+        if isinstance(claim, Claim):
+            self._unmarked = claim
         return claim
+
+    def mark_before(self) -> bool:
+        """Whether letters may leave."""
+        try:
+            return restored.raise_mark(now=self.now())
+        except OSError as error:
+            log.error("No newsletter leaves while the mark of the mailings cannot be written: %s", error)
+            self.rest(error)
+            return False
+
+    def rest(self, error: OSError) -> None:
+        """Nothing may leave because a file cannot be written; staff see why."""
+        words = _("The site cannot write down beside its database how far its mailings are: %(error)s")
+        breaker.rest_all(words=words % {"error": error}, now=self.now())
 
     def keep(self, campaign: int, outcome: Outcome) -> None:
         """Until the database has it, whatever happens in between."""
@@ -105,11 +123,30 @@ class Mailer:
             # Behind its first line the database quotes the row.
             words = f"{type(error).__name__}: {error}".partition("\n")[0]
             breaker.give_up(campaign, words=words, now=self.now())
-            return 0, False
+            served = 0, False
+        self._mark_behind()
         if time.monotonic() - self._looked_at.get(campaign.pk, float("-inf")) > LOOK_EVERY.total_seconds():
             self._looked_at[campaign.pk] = time.monotonic()
             breaker.look(campaign, now=self.now())
         return served
+
+    def _mark_behind(self) -> None:
+        """After the last letter of a slice, and before the next turn when something was away then.
+
+        A copy that is made meanwhile does not know the later ones.
+        """
+        if self._unmarked is None:
+            return
+        if ledger.is_lost(self._unmarked):
+            log.warning("The database has lost letters that had left.")
+            restored.stop(now=self.now())
+            self._unmarked = self._unrecorded = None
+            restored.look_back(now=self.now())
+            return
+        if self._unrecorded is not None:
+            self.claim(*self._unrecorded, goes_on=False)
+        restored.raise_mark(now=self.now())
+        self._unmarked = None
 
 
 class _Slice:
@@ -126,6 +163,9 @@ class _Slice:
         pace = self._campaign.pace
         if pace.rests_until and pace.rests_until > self._mailer.now():
             return 0, False
+        if not ledger.is_any_due(self._campaign, now=self._mailer.now()):
+            # Those that are tried again in hours must not cost a log-in at the mail server every few seconds.
+            return 0, False
         if settings.SENDS_MAIL:
             try:
                 self._post.open()
@@ -134,9 +174,6 @@ class _Slice:
                 return 0, False
         ledger.plan_claims(anew=True)
         waits = self._send_on()
-        if self._is_marked:
-            # Behind the last letter too: a copy that is made meanwhile does not know the later ones.
-            restored.raise_mark(now=self._mailer.now())
         if pace.rests and self._accepted and not self._is_stopped:
             breaker.wake(self._campaign)
         return self._moved, waits
@@ -148,7 +185,7 @@ class _Slice:
             may_go_on = wants_more and self._has_token()
             if last is None and not may_go_on:
                 return wants_more
-            if not self._is_marked and not restored.raise_mark(now=self._mailer.now()):
+            if not self._is_marked and not self._mailer.mark_before():
                 return False
             self._is_marked = True
             # Made before a letter is claimed: one that cannot be made must leave nobody behind as being sent.

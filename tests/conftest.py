@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ Path(os.environ["VAR_FOLDER"], "static").mkdir(parents=True)
 os.environ["DJANGO_SETTINGS_MODULE"] = "clinic.settings"
 
 from django.conf import settings  # noqa: E402 -- the surroundings come first
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 # Hashed names need `collectstatic`, and strong password hashes only cost time.
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"

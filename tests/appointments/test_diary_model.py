@@ -51,7 +51,6 @@ SETTINGS = settings(
     stateful_step_count=40 if EXAMPLES else 20,
     derandomize=not EXAMPLES,
     database=None,
-    deadline=None,
     print_blob=False,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

@@ -5,10 +5,9 @@ import io
 import random
 import struct
 import tracemalloc
-from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.models import Subscriber
@@ -16,8 +15,6 @@ from newsletter.services.cells import defused, plain
 from newsletter.services.importing import parts, reading
 from tests.newsletter.lists import bring_in, people, report_of, table, upload, work, zipped
 
-# Never by the clock: other tests run beside this one.
-unhurried = partial(settings, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NEUTRAL = "email,name,status"
 ZOE = "zoe@example.com,Zoë Müller,confirmed"
 
@@ -241,7 +238,7 @@ def test_a_zip_of_very_many_members_is_refused_before_its_directory_is_read(monk
     refused = "This zip holds more than 1,000 files. Put the lists alone into one."
     assert memory_of(directory_of(1000, is_zip64=is_zip64))[1] == "There is no CSV file in this zip."
     assert memory_of(directory_of(1001, is_zip64=is_zip64))[1] == refused
-    many = directory_of(100_000, is_zip64=is_zip64)
+    many = directory_of(30_000, is_zip64=is_zip64)
     most, said = memory_of(many)
     assert said == refused
     assert most < 1_000_000
@@ -414,7 +411,7 @@ def test_the_report_runs_no_formula():
     assert [row[1] for row in report_of(made)] == ["'=cmd|x", "'+x", "'-y@example.com", "'@z"]
 
 
-@unhurried(max_examples=100)
+@settings(max_examples=100)
 @given(st.text())
 def test_defusing_is_undone_exactly_and_leaves_no_formula(text):
     safe = defused(text)
@@ -425,7 +422,7 @@ def test_defusing_is_undone_exactly_and_leaves_no_formula(text):
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
-@unhurried(max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(cell, cell, cell).filter(lambda cells: any(cells)), max_size=12),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
@@ -451,7 +448,7 @@ def test_whatever_is_written_is_read_and_gone_on_with_behind_any_row(written, en
     assert [row.number for row in first + second] == list(range(2, len(written) + 2))
 
 
-@unhurried(max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reader_or_make_it_stand_still(junk):
     file = io.BytesIO(b"email,name\n" + junk)

@@ -184,7 +184,6 @@ def play_turn(mailing, number, fault, letters, busy):
 @example(story=[("turn", 0, "", (Letter("lost", (("leave", 0),), ""),)), ("send_again", 0)])
 @settings(
     max_examples=40 * ROUNDS,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_happens_the_ledger_says_what_is_meant_and_nobody_has_two(mail, story):

@@ -32,6 +32,8 @@ from tests.newsletter.lists import (
 )
 
 ROWS = 1700
+# Enough for a process to be killed in the middle of them.
+PEOPLE = 8_000
 MANY = table(
     *(
         f'p{number}@example.com,"Zoë\nMüller {number}",{"confirmed" if number % 7 else "unsubscribed"}'
@@ -255,7 +257,7 @@ def we_are_alone():
 def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
     make_topic(slug="offers")
     path = tmp_path / "list.csv"
-    path.write_bytes(table(*(f"p{number}@example.com,P,confirmed" for number in range(20_000))))
+    path.write_bytes(table(*(f"p{number}@example.com,P,confirmed" for number in range(PEOPLE))))
     command = [sys.executable, "manage.py", "import_subscribers", str(path), "--format", "neutral", "--proof", PROOF]
     command += ["--topics", "offers"]
 
@@ -266,7 +268,7 @@ def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
         process.send_signal(signal.SIGKILL)
     until(we_are_alone)
     killed_at = Subscriber.objects.count()
-    assert 0 < killed_at < 20_000
+    assert 0 < killed_at < PEOPLE
     assert killed_at % batches.MOST == 0
     # The evidence and the topics of each are there too.
     assert Consent.objects.count() == killed_at == Subscriber.topics.through.objects.count()
@@ -275,9 +277,9 @@ def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
 
     assert (again.returncode, again.stdout.split()) == (
         0,
-        ["Done:", str(20_000 - killed_at), "brought", "in", str(killed_at), "already", "there"],
+        ["Done:", str(PEOPLE - killed_at), "brought", "in", str(killed_at), "already", "there"],
     )
-    assert Subscriber.objects.count() == Consent.objects.count() == Subscriber.topics.through.objects.count() == 20_000
+    assert Subscriber.objects.count() == Consent.objects.count() == Subscriber.topics.through.objects.count() == PEOPLE
     # The killed one does not go on for ever: the worker says so, once its lease has ended.
     first = ListImport.objects.order_by("pk").first()
     assert first.state == "importing"
@@ -291,7 +293,7 @@ def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_in_the_middle_of_an_upload(tmp_path):
-    made = work(upload(table(*(f"p{number}@example.com,P,confirmed" for number in range(20_000)))))
+    made = work(upload(table(*(f"p{number}@example.com,P,confirmed" for number in range(PEOPLE)))))
     importing.approve(made)
     go = "import django; django.setup(); from django.utils import timezone; from newsletter.services import importing; "
     go += "importing.take_up(now=timezone.now(), goes_on=lambda: True)"
@@ -302,10 +304,10 @@ def test_a_worker_killed_in_the_middle_of_an_upload(tmp_path):
     until(we_are_alone)
     made.refresh_from_db()
     assert (made.state, made.rows_done) == ("importing", Subscriber.objects.count())
-    assert 0 < made.rows_done < 20_000
+    assert 0 < made.rows_done < PEOPLE
 
     work(made, now=made.lease_until + timedelta(seconds=1))
 
-    assert (made.state, made.counts) == ("done", {"brought_in": 20_000, "remarks": 0})
-    assert Subscriber.objects.count() == Consent.objects.count() == 20_000
-    assert [row[0] for row in report_of(made)] == list(range(2, 20_002))
+    assert (made.state, made.counts) == ("done", {"brought_in": PEOPLE, "remarks": 0})
+    assert Subscriber.objects.count() == Consent.objects.count() == PEOPLE
+    assert [row[0] for row in report_of(made)] == list(range(2, PEOPLE + 2))

@@ -4,8 +4,7 @@ Smtplib is its sendmail(), one ready message over one persistent connection agai
 commands that ours are sent by, which do not go over the whole message once more. Ours is rendering, ledger and commit
 for each person. No ledger is faster than single rows are committed, so these are counted as well. Each worker has a
 sink of its own, which looks for the end of the text and for nothing else; they all share the machine. The rounds go
-A B C D A B C D; the median of the rounds counts. The database keeps what it commits; a second table, in which it does
-not wait for the disk, shows what is left to the code.
+A B C D A B C D; the median of the rounds counts. The database keeps what it commits.
 """
 
 import json
@@ -222,14 +221,7 @@ def main() -> None:
 
             report_memory(worker, accepted)
             report_freezing(worker())
-            workers = [worker() for _worker in range(4)]
-            print("With every commit on the disk")
-            report_speed(workers, accepted)
-            with asking.cursor() as cursor:
-                cursor.execute("ALTER SYSTEM SET fsync = off")
-                cursor.execute("SELECT pg_reload_conf()")
-            print("\nThe same if the disk cost nothing (fsync off)")
-            report_speed(workers, accepted)
+            report_speed([worker() for _worker in range(4)], accepted)
 
 
 def report_memory(worker: Callable[[], Child], accepted: Callable[[], int]) -> None:

@@ -8,6 +8,19 @@ def own_journal(settings, tmp_path):
 
 
 @pytest.fixture
+def sink(settings):
+    """The mail server, a real one, that mailings are sent to."""
+    from tests import mail_sink
+
+    with mail_sink.running() as sink:
+        settings.SENDS_MAIL = True
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 30
+        settings.DEFAULT_FROM_EMAIL = "Elm Street <news@elmstreet.example>"
+        yield sink
+
+
+@pytest.fixture
 def practice(db):
     # pytest reads this file before Django is ready.
     from clinic.models import Practice

@@ -7,7 +7,6 @@ from django.db import connection
 from django.test import Client
 
 from newsletter.services import campaigns
-from tests import mail_sink
 from tests.factories import NOON, User
 from tests.newsletter.sending import begin, begun, receivers, send_all, states
 
@@ -15,16 +14,6 @@ pytestmark = pytest.mark.django_db
 # What the mail server's thread does on a connection of its own sees only what is committed.
 seen_by_others = pytest.mark.django_db(transaction=True)
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-def sink(settings):
-    with mail_sink.running() as sink:
-        settings.SENDS_MAIL = True
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 30
-        settings.DEFAULT_FROM_EMAIL = "Elm Street <news@elmstreet.example>"
-        yield sink
 
 
 def link_of(message):

@@ -13,7 +13,6 @@ from newsletter.models import Campaign, Delivery, MailingMark, Pace, Subscriber
 from newsletter.services import campaigns, restored, upkeep
 from newsletter.services.sending import Mailer
 from newsletter.suppression_journal import Line
-from tests import mail_sink
 from tests.appointments.test_faults import CUT, at_each_row_of, cut_off
 from tests.factories import NOON, make_campaign, make_practice, make_subscriber, manager
 from tests.newsletter.sending import TEXT, Clock, begun, receivers, send_all
@@ -26,14 +25,10 @@ IN_A_COPY = (Campaign, Delivery, Pace, MailingMark)
 
 
 @pytest.fixture
-def sink(settings):
-    with mail_sink.running() as sink:
-        settings.SENDS_MAIL = True
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
-        settings.DEFAULT_FROM_EMAIL = "news@elmstreet.example"
-        upkeep.look_back(now=NOON)
-        yield sink
+def sink(sink):
+    """Beside a worker that has begun."""
+    upkeep.look_back(now=NOON)
+    return sink
 
 
 def copy():

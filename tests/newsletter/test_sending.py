@@ -16,7 +16,6 @@ from newsletter.services.sending import Mailer, mailer
 from newsletter.services.sending.breaker import RESTS
 from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS
 from newsletter.services.sending.mailing import Mailing
-from tests import mail_sink
 from tests.factories import NOON, make_campaign, make_offer, make_subscriber
 from tests.newsletter.sending import Clock, StillClock, begin, begun, receivers, send_all, states
 
@@ -25,16 +24,6 @@ State = Delivery.State
 pytestmark = pytest.mark.django_db
 # What the server or another thread asks on a connection of its own sees only what is committed.
 seen_by_others = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sink(settings):
-    with mail_sink.running() as sink:
-        settings.SENDS_MAIL = True
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 5
-        settings.DEFAULT_FROM_EMAIL = "Elm Street <news@elmstreet.example>"
-        yield sink
 
 
 def test_everyone_gets_one_and_the_mailing_ends(sink):

@@ -22,16 +22,6 @@ MOST_REFUSED = MOST_IN_A_ROW[Delivery.State.FAILED]
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sink(settings):
-    with mail_sink.running() as sink:
-        settings.SENDS_MAIL = True
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 30
-        settings.DEFAULT_FROM_EMAIL = "Elm Street <news@elmstreet.example>"
-        yield sink
-
-
 def in_turn(*answers):
     """Said to those who come first, one each."""
     left = iter(answers)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from clinic.models import User
 from newsletter import suppression_journal
 from newsletter.models import Delivery, MailingMark, Subscriber
-from newsletter.services import campaigns, ledger, reconciling
+from newsletter.services import campaigns, ledger, reconciling, upkeep
 from newsletter.services.sending import Mailer
 from newsletter.suppression_journal import Line
 from tests.appointments.test_faults import CUT, at_each_row_of, cut_off
@@ -16,7 +16,7 @@ from tests.factories import NOON
 from tests.newsletter.post_office import Office
 from tests.newsletter.sending import Clock, begin, begun, receivers, send_all
 from tests.newsletter.test_mailing_mark import in_own_session, numbers
-from tests.newsletter.test_restored import KNOWN, WORDS, bring_back, copy, sink, state  # noqa: F401 -- a fixture
+from tests.newsletter.test_restored import KNOWN, WORDS, bring_back, copy, state
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = Delivery.State
@@ -25,7 +25,14 @@ BETWEEN = ("newsletter_delivery", "IF NEW.state = 'accepted' AND NEW.subscriber_
 BEHIND = ("newsletter_mailingmark", "IF NEW.number > %(before)s + 1 THEN {} END IF;")
 
 
-def cut_short(sink, people, cut, copied=None):  # noqa: F811 -- the fixture
+@pytest.fixture
+def sink(sink):
+    """Beside a worker that has begun."""
+    upkeep.look_back(now=NOON)
+    return sink
+
+
+def cut_short(sink, people, cut, copied=None):
     """A worker that has lost its database in the middle of its letters; the standby has heard of the first at most."""
 
     def first_letter(_message):
@@ -42,7 +49,7 @@ def cut_short(sink, people, cut, copied=None):  # noqa: F811 -- the fixture
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 @pytest.mark.parametrize("cut", [BETWEEN, BEHIND], ids=["between letters", "behind the last"])
-def test_what_the_standby_does_not_know_stops_the_mailings(sink, monkeypatch, cut, guarded):  # noqa: F811
+def test_what_the_standby_does_not_know_stops_the_mailings(sink, monkeypatch, cut, guarded):
     campaign, people = begun(count=4)
     gone, copied = people[3], []
     worker = cut_short(sink, people, cut, copied)
@@ -90,7 +97,7 @@ def nothing(letter, by):
 
 
 @pytest.mark.parametrize("meanwhile", [nothing, settled, sent_again, cancelled, deleted])
-def test_what_people_do_meanwhile_is_no_loss(sink, meanwhile):  # noqa: F811
+def test_what_people_do_meanwhile_is_no_loss(sink, meanwhile):
     campaign, people = begun(count=4)
     other = begin(by=User.objects.create_superuser("sue"))
     Delivery.objects.filter(campaign=other).update(next_attempt_at=NOON.replace(year=2099))

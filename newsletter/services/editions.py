@@ -10,10 +10,10 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString, mark_safe
 
-from clinic.models import Offer
 from newsletter.emails.content import Content, Piece, shown_blocks
 from newsletter.emails.rendering import MARK, with_name_marks
 from newsletter.models import Campaign
+from newsletter.services.offers_shown import offers_in, still_current, with_offers
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,10 @@ def on_the_site(slug: str) -> Campaign:
 
 
 def edition(campaign: Campaign, *, now: datetime) -> Edition:
-    """The mailing to nobody in particular: a name gives way to its fallback.
-
-    An offer that has ended is gone, also one that was ended or deleted after the mailing had left.
-    """
+    """The mailing to nobody in particular: a name gives way to its fallback."""
     content = cast(Content, campaign.content)
-    pieces = shown_blocks(content, now=now)
-    offers = [piece["id"] for piece in pieces if piece["kind"] == "offer"]
-    current = set(Offer.objects.current(now).filter(pk__in=offers).values_list("pk", flat=True)) if offers else set()
-    still = [piece for piece in pieces if piece["kind"] != "offer" or piece["id"] in current]
-    return Edition(_words(content["introduction"]), [_shown(piece) for piece in still])
+    still = with_offers(content, still_current(offers_in(content), now=now))
+    return Edition(_words(content["introduction"]), [_shown(piece) for piece in shown_blocks(still, now=now)])
 
 
 def _shown(piece: Piece) -> dict[str, Any]:

@@ -4,19 +4,27 @@ import logging
 import sys
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection
 
 from clinic.logs import LineFormatter
-from tests.factories import make_practice
+from tests.factories import make_practice, marketing, stranger
 
 
-@pytest.mark.parametrize("path", ["/appointments/request/", "/newsletter/", "/", "/nowhere/"])
+@pytest.mark.parametrize("path", ["/appointments/request/", "/newsletter/", "/", "/nowhere/", "/admin/login/"])
 def test_a_visitors_ten_megabytes_are_refused_unread(client, db, path):
     answer = client.post(path, "x" * 10_000_000, content_type="multipart/form-data; boundary=x")
     assert (answer.status_code, answer.content.decode()) == (
         413,
         "What you sent is too long. Please go back and shorten it.",
     )
+
+
+@pytest.mark.parametrize(("who", "status"), [(stranger, 413), (marketing, 422)])
+def test_only_staff_send_large_files_to_the_desk(client, db, who, status):
+    client.force_login(who())
+    upload = {"file": SimpleUploadedFile("list.csv", b"x" * 2_000_000)}
+    assert client.post("/admin/newsletter/listimport/add/", upload).status_code == status
 
 
 def test_a_length_that_is_no_number_is_refused(client, db):

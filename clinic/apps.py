@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,9 @@ class ClinicConfig(AppConfig):
     verbose_name = _("The practice")
 
     def ready(self) -> None:
-        post_migrate.connect(_make_groups, dispatch_uid="clinic.make_groups")
+        # It is sent once for each app; with the last one all permissions are there.
+        last = [app for app in apps.get_app_configs() if app.models_module][-1]
+        post_migrate.connect(_make_groups, sender=last, dispatch_uid="clinic.make_groups")
 
 
 class ClinicAdminConfig(AdminConfig):

@@ -6,6 +6,7 @@ All browser tests share one server, so they run in one process of pytest-xdist: 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from django.conf import settings
+
+from tests.fonts import fonts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, StorageState
@@ -63,6 +66,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site with the demo, in the trial's way: letters are kept and read in the admin."""
     port = _free_port()
     var = tmp_path_factory.mktemp("var")
+    shutil.copytree(fonts(), var / "fonts")
     with _database() as url:
         environment = {
             # Without a key of its own it is a trial.

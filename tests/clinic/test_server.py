@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fonts import fonts
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PARTS = ("clinic", "articles", "appointments", "newsletter", "templates", "static", "locale", "script", "manage.py")
 PATIENCE = 90  # seconds, on a machine that is busy with other tests
@@ -35,9 +37,7 @@ def site():
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         elif (ROOT / part).exists():
             shutil.copy2(ROOT / part, folder / part)
-    # Cutting them again would take as long as a test; other tests make them.
-    if (ROOT / "var" / "fonts").exists():
-        shutil.copytree(ROOT / "var" / "fonts", folder / "var" / "fonts")
+    shutil.copytree(fonts(), folder / "var" / "fonts")
     yield folder
     for pid in processes(folder):
         with contextlib.suppress(ProcessLookupError):

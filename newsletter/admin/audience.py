@@ -12,8 +12,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 
 from newsletter.forms.campaign import AudienceForm
-from newsletter.models import Campaign
-from newsletter.services.audience import Reach, reach
+from newsletter.services.audience import reach
 
 
 def audience_urls(site: AdminSite) -> list[URLPattern]:
@@ -28,15 +27,10 @@ def audience(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     if not any(request.user.has_perm(f"newsletter.{verb}_campaign") for verb in ("add", "change")):
         raise PermissionDenied
     form = AudienceForm(request.GET)
-    found = reach(form.instance, list(form.cleaned_data["topics"])) if form.is_valid() else None
+    found = reach(form.instance, form.cleaned_data["topics"]) if form.is_valid() else None
     errors = [error for errors in form.errors.values() for error in errors]
     context = {"reached": found, "errors": errors}
     return TemplateResponse(request, "admin/newsletter/campaign/reached.html", context)
-
-
-def reached(campaign: Campaign) -> Reach:
-    """By what is saved."""
-    return reach(campaign, list(campaign.topics.all()))
 
 
 def _nothing_when_signed_out(view: Any) -> Any:

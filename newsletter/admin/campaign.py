@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from clinic.admin.rich_text import RichTextAdmin
 from clinic.models import User
-from newsletter.admin.audience import audience_urls, reached
+from newsletter.admin.audience import audience_urls
 from newsletter.admin.block import BlockInline, PublishedArticles
 from newsletter.admin.campaign_list import for_list, progress, state, to_whom, when
 from newsletter.admin.preview import preview_urls
@@ -27,6 +27,7 @@ from newsletter.admin.two_writers import overtaken
 from newsletter.forms.campaign import AUDIENCE, LANGUAGES, CampaignForm
 from newsletter.models import Campaign
 from newsletter.services import writing
+from newsletter.services.audience import reach
 
 MOST_COPIED = 10
 
@@ -135,7 +136,7 @@ class CampaignAdmin(RichTextAdmin):
             return HttpResponseRedirect(reverse("admin:newsletter_campaign_change", args=[campaign.pk]))
         # Counting a long list takes its time: the page has it fetched, and without a script there is a link.
         is_counted = campaign is not None and campaign.is_open and "count" in request.GET
-        shown = {"campaign": campaign, "reached": reached(campaign) if campaign and is_counted else None}
+        shown = {"campaign": campaign, "reached": reach(campaign) if campaign and is_counted else None}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def render_change_form(

@@ -48,7 +48,7 @@ def state(campaign: Campaign) -> SafeString:
 
 @admin.display(description=gettext_lazy("who gets it"))
 def to_whom(campaign: Campaign) -> str:
-    """“Offers, Skin care; joined from March 1, 2026”, or the whole list."""
+    """“Offers, Skin care; joined from March 1, 2026”, or who chose no topics."""
     words = [", ".join(topic.name for topic in campaign.topics.all())]
     if campaign.audience_language:
         words.append(_("readers of “%(language)s”") % {"language": campaign.audience_language})
@@ -56,7 +56,7 @@ def to_whom(campaign: Campaign) -> str:
         words.append(_("joined from %(day)s") % {"day": date_format(campaign.joined_from)})
     if campaign.joined_until:
         words.append(_("joined until %(day)s") % {"day": date_format(campaign.joined_until)})
-    return "; ".join(word for word in words if word) or _("the whole list")
+    return "; ".join(word for word in words if word) or _("all who chose no topics")
 
 
 @admin.display(description=gettext_lazy("when"))

@@ -148,7 +148,7 @@ def listed(campaign: Campaign, *states: str) -> str:
 
 def audience(campaign: Campaign) -> int:
     """How many people it reaches now."""
-    return campaign.audience(list(campaign.topics.all())).count()
+    return campaign.audience().count()
 
 
 def zone() -> ZoneInfo:

@@ -33,8 +33,8 @@ class TopicAdmin(admin.ModelAdmin):
         return int(topic.chosen_by)  # type: ignore[attr-defined] # counted above
 
     def has_delete_permission(self, request: HttpRequest, obj: Topic | None = None) -> bool:
-        """Not while it is anybody's choice: with their last topic gone they would get everything, and so would the
-        whole list a campaign that was for this topic."""
+        """Not while it is anybody's choice: with their last topic gone they would get everything, and a campaign that
+        was for this topic would go to none of those who want it."""
         if not super().has_delete_permission(request, obj):
             return False
         return obj is None or not (obj.subscribers.exists() or Campaign.objects.filter(topics=obj).exists())

@@ -1,4 +1,5 @@
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -61,7 +62,13 @@ class Campaign(models.Model):
     is_public = models.BooleanField(_("show it in the archive on the site"), default=True)
 
     topics = models.ManyToManyField(
-        Topic, blank=True, related_name="campaigns", verbose_name=_("topics"), help_text=_("None: the whole list.")
+        Topic,
+        blank=True,
+        related_name="campaigns",
+        verbose_name=_("topics"),
+        help_text=_(
+            "It goes to who chose one of them, and to who has chosen none. Tick none, and it goes to the latter alone."
+        ),
     )
     audience_language = models.CharField(
         _("language of the readers"), max_length=10, blank=True, help_text=_("Empty: any.")
@@ -140,9 +147,21 @@ class Campaign(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("newsletter:edition", args=[self.slug])
 
-    def audience(self, topics: list[Topic]) -> SubscriberQuerySet:
-        """Whom it would reach now; days are the practice's. `topics` are its own, or those of an unsaved form."""
-        found = Subscriber.objects.mailable().choosing(topics)
+    def audience(self, topics: Sequence[Topic] | None = None) -> SubscriberQuerySet:
+        """Whom it would reach now; days are the practice's. `topics` are those of an unsaved form, or else its own."""
+        return self._fitting().choosing(list(self.topics.all()) if topics is None else topics)
+
+    def left_out(self, topics: Sequence[Topic] | None = None) -> SubscriberQuerySet:
+        """Who would get it, had they not chosen topics: it has none, so it is about none of theirs."""
+        own = list(self.topics.all()) if topics is None else topics
+        return Subscriber.objects.none() if own else self._fitting().having_chosen()
+
+    def record(self, kind: "CampaignStep.Kind", *, now: datetime, by: User | None = None, words: str = "") -> None:
+        self.steps.create(kind=kind, at=now, by=by, words=words)
+
+    def _fitting(self) -> SubscriberQuerySet:
+        """Who may be sent it by language and day of joining, whatever they chose."""
+        found = Subscriber.objects.mailable()
         if self.audience_language:
             found = found.filter(language=self.audience_language)
         if self.joined_from:
@@ -150,9 +169,6 @@ class Campaign(models.Model):
         if self.joined_until:
             found = found.filter(confirmed_at__date__lte=self.joined_until)
         return found
-
-    def record(self, kind: "CampaignStep.Kind", *, now: datetime, by: User | None = None, words: str = "") -> None:
-        self.steps.create(kind=kind, at=now, by=by, words=words)
 
 
 class CampaignStep(models.Model):

@@ -28,7 +28,7 @@ def freeze(campaign: Campaign, *, practice: Practice, now: datetime) -> int:
     Call it in a transaction that holds the campaign's row. It takes some thousand at a time, however many there are.
     """
     with timezone.override(practice.zone):
-        everyone = campaign.audience(list(campaign.topics.all()))
+        everyone = campaign.audience()
         people = everyone.order_by("pk").values_list("pk", "email").iterator(AT_ONCE)
         count = 0
         for some in _chunks(people):

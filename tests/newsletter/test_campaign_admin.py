@@ -328,14 +328,30 @@ def test_the_count_is_the_audience(client):
         reached = client.get(f"{LIST}audience/", choices).context["reached"]
         topics = [topic for topic in (skin, hair) if topic.pk in choices.get("topics", [])]
         assert campaign.audience(topics).count() == reached.people
-        return reached.people, reached.of
+        assert campaign.left_out(topics).count() == reached.left_out
+        return reached.people, reached.of, reached.left_out
 
-    assert counted() == (6, 6)
-    assert counted(topics=[skin.pk]) == (5, 6)
-    assert counted(topics=[skin.pk, hair.pk]) == (6, 6)
-    assert counted(topics=[skin.pk], joined_from="2026-01-01") == (2, 6)
-    assert counted(joined_until="2025-12-31") == (3, 6)
-    assert counted(audience_language="en") == (6, 6)
+    assert counted() == (1, 6, 5)
+    assert counted(topics=[skin.pk]) == (5, 6, 0)
+    assert counted(topics=[skin.pk, hair.pk]) == (6, 6, 0)
+    assert counted(topics=[skin.pk], joined_from="2026-01-01") == (2, 6, 0)
+    assert counted(joined_until="2025-12-31") == (0, 6, 3)
+    assert counted(audience_language="en") == (1, 6, 5)
+
+
+def test_the_count_says_whom_a_campaign_without_topics_leaves_out(client):
+    skin = factories.make_topic()
+    for topics in ([skin], [skin], []):
+        factories.make_subscriber(topics=topics)
+
+    def counted(**choices):
+        return " ".join(re.sub(r"<[^>]+>", " ", client.get(f"{LIST}audience/", choices).content.decode()).split())
+
+    assert counted() == (
+        "1 person of the 3 on the list. 2 people are left out, who have chosen topics and asked for no others: "
+        "tick the topics that this mailing is about."
+    )
+    assert counted(topics=[skin.pk]) == "3 people : everybody on the list."
 
 
 def test_the_days_of_an_audience_are_the_practices(client):
@@ -345,13 +361,13 @@ def test_the_days_of_an_audience_are_the_practices(client):
     assert client.get(f"{LIST}audience/", {"joined_from": "2026-03-02"}).context["reached"].people == 0
 
 
-def test_the_count_is_one_statement_and_says_it_in_words(client):
+def test_the_count_is_two_statements_and_says_it_in_words(client):
     topic = factories.make_topic()
     factories.make_subscriber(topics=[topic])
     factories.make_subscriber(topics=[factories.make_topic()])
     with CaptureQueriesContext(connection) as asked:
         page = client.get(f"{LIST}audience/", {"topics": [topic.pk]})
-    assert len([query for query in asked if '"newsletter_subscriber"' in query["sql"]]) == 1
+    assert len([query for query in asked if '"newsletter_subscriber"' in query["sql"]]) == 2
     assert "<b>1 person</b> of the 2 on the list." in page.content.decode()
     page = client.get(f"{LIST}audience/", {"joined_from": "2026-03-02", "joined_until": "2026-03-01"})
     assert "The last day of joining comes before the first." in page.content.decode()
@@ -719,7 +735,7 @@ def test_the_list_says_how_each_stands(client):
     Campaign.objects.filter(pk=draft.pk).update(changed_at=factories.NOON)
     lines = {one.pk: one for one in for_list(Campaign.objects.all())}
     assert to_whom(lines[draft.pk]) == "Skin care, Hair; joined from March 1, 2026"
-    assert to_whom(lines[whole.pk]) == "the whole list"
+    assert to_whom(lines[whole.pk]) == "all who chose no topics"
     assert [progress(lines[pk]) for pk in (draft.pk, whole.pk)] == ["–", "–"]
     assert progress(lines[going.pk]) == '<progress value="2" max="4" aria-hidden="true"></progress> 2 of 4, 1 failed'
     with timezone.override("America/New_York"):

@@ -7,7 +7,7 @@ import pytest
 from articles.models import Article
 from clinic.models import Image, Practice
 from newsletter.models import Subscriber
-from newsletter.services.checklist import Check, Verdict, quick
+from newsletter.services.checklist import Check, Verdict, audience, quick
 from tests.factories import (
     NOON,
     make_article,
@@ -337,6 +337,22 @@ def test_nobody_to_reach(reader, fields):
     make_subscriber(confirmed_at=datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
     somebody = (OK, "It reaches people who are on the list.")
     assert said("Audience", audience_language="en", joined_from=march) == [somebody]
+
+
+def test_who_chose_topics_is_left_out_of_a_mailing_without_and_counted(monkeypatch):
+    skin = make_topic()
+    assert said("Topics") == []
+    make_subscriber(topics=[skin])
+    what_to_do = (
+        "left out: this mailing has no topic, and who has chosen topics asked for no others. "
+        "Tick the topics that it is about."
+    )
+    assert said("Topics") == [(WARNING, f"1 person on the list is {what_to_do}")]
+    make_subscriber(topics=[skin])
+    assert said("Topics") == [(WARNING, f"2 people on the list are {what_to_do}")]
+    assert said("Topics", topics=[skin]) == []
+    monkeypatch.setattr(audience, "MOST_COUNTED", 1)
+    assert said("Topics") == [(WARNING, f"More than 1 people on the list are {what_to_do}")]
 
 
 @pytest.mark.parametrize("fields", [{"street": ""}, {"city": " "}])

@@ -176,6 +176,15 @@ def test_the_page_says_whom_it_reaches_and_what_was_looked_through(desk):
     assert "Lips & skin <b>" not in response.content.decode()
 
 
+def test_a_mailing_without_topics_says_that_it_passes_over_who_chose_some(desk):
+    factories.make_subscriber(topics=[factories.make_topic()])
+    factories.make_subscriber()
+    words = words_on(desk.get(address(factories.make_campaign()), {"count": ""}))
+    whom = "1 person Who has not chosen any topic. It is about none, and who has chosen some asked for no others."
+    assert whom in words
+    assert "Look at it Topics 1 person on the list is left out: this mailing has no topic" in words
+
+
 def test_what_forbids_a_start_is_named_and_there_is_no_button(desk):
     campaign = factories.make_campaign()  # nobody is on the list
     response = desk.get(address(campaign))
@@ -724,7 +733,7 @@ def test_the_page_of_a_draft_asks_few_questions(desk, django_assert_num_queries)
         factories.make_subscriber()
     campaign = factories.make_campaign()
     desk.get(address(campaign))
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         desk.get(address(campaign))
 
 

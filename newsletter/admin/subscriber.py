@@ -54,7 +54,17 @@ class ConsentInline(admin.TabularInline):
     """The evidence, to be read only."""
 
     model = Consent
-    fields = readonly_fields = ("at", "kind", "words", "version", "topics_named", "page", "network_address", "by")
+    fields = readonly_fields = (
+        "at",
+        "kind",
+        "name",
+        "words",
+        "version",
+        "topics_named",
+        "page",
+        "network_address",
+        "by",
+    )
     extra = 0
     can_delete = False
 

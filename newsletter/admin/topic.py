@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from clinic.dashboard import Panel, Row, panel
-from newsletter.models import Campaign, Subscriber, Topic
+from newsletter.emails.letters import TIME_TO_CONFIRM
+from newsletter.models import Campaign, Consent, Subscriber, Topic
 
 
 @admin.register(Topic)
@@ -33,11 +35,16 @@ class TopicAdmin(admin.ModelAdmin):
         return int(topic.chosen_by)  # type: ignore[attr-defined] # counted above
 
     def has_delete_permission(self, request: HttpRequest, obj: Topic | None = None) -> bool:
-        """Not while it is anybody's choice: with their last topic gone they would get everything, and a campaign that
-        was for this topic would go to none of those who want it."""
+        """Not while it is anybody's choice, confirmed or not: with their last topic gone they would get everything,
+        and a campaign that was for this topic would go to none of those who want it."""
         if not super().has_delete_permission(request, obj):
             return False
-        return obj is None or not (obj.subscribers.exists() or Campaign.objects.filter(topics=obj).exists())
+        if obj is None:
+            return True
+        # The letter that asks may be sent some days late, and its link counts from then.
+        since = timezone.now() - 2 * TIME_TO_CONFIRM
+        is_chosen = obj.subscribers.exists() or Consent.objects.waiting_for(obj, since=since).exists()
+        return not (is_chosen or Campaign.objects.filter(topics=obj).exists())
 
 
 @panel(order=6, permission="newsletter.add_topic")

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("newsletter", "0017_words_for_uncertain")]
+    dependencies = [("newsletter", "0018_asks_keep_name_and_topics")]
 
     operations = [
         migrations.AlterField(

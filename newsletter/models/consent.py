@@ -1,7 +1,18 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from newsletter.models.topic import Topic
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    def waiting_for(self, topic: Topic, *, since: datetime) -> "ConsentQuerySet":
+        """Asks for this topic, at or after `since`, of people who are not on the list yet."""
+        asked = self.filter(kind=Consent.Kind.ASKED, at__gte=since, topic_keys__contains=[topic.pk])
+        return asked.exclude(subscriber__state="confirmed")
 
 
 class Consent(models.Model):
@@ -23,6 +34,10 @@ class Consent(models.Model):
     topics = models.JSONField(
         _("topics"), default=list, blank=True, help_text=_("Their names as they were shown. None: everything.")
     )
+    # A topic may be renamed before the ask is confirmed. None: from before they were kept.
+    topic_keys = models.JSONField(null=True, editable=False)
+    # As somebody typed it. Until they confirm, that may have been a stranger.
+    name = models.CharField(_("name"), max_length=80, blank=True, default="", db_default="")
     at = models.DateTimeField(_("when"))
     page = models.CharField(_("page"), max_length=200, blank=True)
     network_address = models.GenericIPAddressField(_("network address"), null=True, blank=True)
@@ -35,6 +50,8 @@ class Consent(models.Model):
         verbose_name=_("recorded by"),
         help_text=_("Empty when it was the person's own button."),
     )
+
+    objects = ConsentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("consent")

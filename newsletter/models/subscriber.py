@@ -17,13 +17,15 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         """The one with this address, however its letters are cased; both sides are folded by the database."""
         return self.alias(normal_form=Lower("email")).filter(normal_form=Lower(Value(email)))
 
-    def entered(self, *, email: str, name: str, language: str, now: datetime) -> "Subscriber":
+    def entered(self, *, email: str, language: str, now: datetime) -> "Subscriber":
         """The row of this address, locked until the transaction ends; a new one only where there was none.
+
+        It has no name: what was typed with an ask may be a stranger's words, and waits for its confirmation.
 
         The same two statements whether it is new or known, so that their time tells nobody which. The lock leaves
         the key alone: a mailing that starts holds the keys of everyone who gets it, for as long as its list is long.
         """
-        new = self.model(email=email, name=name, language=language, created_at=now)
+        new = self.model(email=email, language=language, created_at=now)
         self.bulk_create([new], ignore_conflicts=True)
         return self.of(email).select_for_update(no_key=True).get()
 
@@ -130,9 +132,11 @@ class Subscriber(models.Model):
         """Whether leaving has ended this ask: what was asked before does not bring anyone back."""
         return self.left_at is not None and ask.at <= self.left_at
 
-    def confirm(self, *, now: datetime) -> None:
+    def confirm(self, *, name: str, now: datetime) -> None:
+        """Who comes back without a name keeps the one they had; before the first time there is none."""
+        self.name = name or (self.name if self.confirmed_at else "")
         self.state, self.confirmed_at, self.left_at = self.State.CONFIRMED, now, None
-        self.save(update_fields=["state", "confirmed_at", "left_at"])
+        self.save(update_fields=["name", "state", "confirmed_at", "left_at"])
 
     def take_off(self, state: State, *, now: datetime) -> None:
         """Off the list, as one of `OFF`."""
@@ -145,6 +149,7 @@ class Subscriber(models.Model):
         words: Words,
         *,
         now: datetime,
+        name: str = "",
         topics: Sequence[Topic] = (),
         page: str = "",
         network_address: str | None = None,
@@ -153,7 +158,9 @@ class Subscriber(models.Model):
             kind=kind,
             version=words.version,
             words=words.text,
+            name=name,
             topics=[topic.name for topic in topics],
+            topic_keys=[topic.pk for topic in topics],
             at=now,
             page=page,
             network_address=network_address,

@@ -21,6 +21,10 @@ class AskEnded(Exception):
     """The person has left after asking, so what was asked then counts no more."""
 
 
+class TopicsGone(Exception):
+    """None of the topics that were asked for is there any more, and to have none would mean everything."""
+
+
 class NotSentTo(Exception):
     """Letters to this address came back, or were reported as spam: no newsletter goes to it any more."""
 
@@ -39,16 +43,16 @@ def sign_up(
     """Writes down the ask and sends a letter; nobody is on the list by this alone.
 
     Returns nothing, and does the same work, whether the address is new, pending, confirmed or has left. A known
-    one keeps its name, state and topics: anybody can type anybody's address. One that comes after three letters
-    to its mailbox in a day, those of other forms included, stores nothing and sends nothing. Whoever has complained
-    is sent no letter either; that is one statement less.
+    one keeps its name, state and topics: anybody can type anybody's address, and what they typed stays with the ask.
+    One that comes after three letters to its mailbox in a day, those of other forms included, stores nothing and sends
+    nothing. Whoever has complained is sent no letter either; that is one statement less.
     """
     if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now):
         return
     with transaction.atomic():
-        subscriber = Subscriber.objects.entered(email=email, name=name, language=language, now=now)
+        subscriber = Subscriber.objects.entered(email=email, language=language, now=now)
         ask = subscriber.record(
-            Consent.Kind.ASKED, words, now=now, topics=topics, page=page, network_address=network_address
+            Consent.Kind.ASKED, words, now=now, name=name, topics=topics, page=page, network_address=network_address
         )
         if Suppression.objects.of(subscriber.email).filter(reason=Reason.COMPLAINED).exists():
             return
@@ -59,10 +63,10 @@ def sign_up(
 
 
 def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) -> Subscriber:
-    """Puts the person who asked on the list, with the topics chosen then; a second time changes nothing.
+    """Puts the person who asked on the list, with name and topics of that ask; a second time changes nothing.
 
     It is the one thing that lifts an earlier leaving. Raises AskEnded when the person has left after asking,
-    NotSentTo when the address is dead or its owner has complained, which nobody can lift.
+    NotSentTo when the address is dead or its owner has complained, which nobody can lift, and TopicsGone.
     """
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=ask.subscriber_id)
@@ -73,6 +77,15 @@ def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) 
         if not subscriber.is_on_the_list:
             _put_on_the_list(subscriber, ask, words, network_address, now)
     return subscriber
+
+
+def chosen_in(ask: Consent) -> list[Topic]:
+    """The topics of this ask as they are today, under whatever name; none for who chose none. Raises TopicsGone."""
+    is_named = ask.topic_keys is None
+    found = list(Topic.objects.filter(name__in=ask.topics) if is_named else Topic.objects.filter(pk__in=ask.topic_keys))
+    if ask.topics and not found:
+        raise TopicsGone
+    return found
 
 
 def may_be_sent_to(subscriber: Subscriber) -> bool:
@@ -118,10 +131,10 @@ def take_off(subscribers: QuerySet[Subscriber], *, by: User, now: datetime) -> i
 
 
 def _put_on_the_list(subscriber: Subscriber, ask: Consent, words: Words, network_address: str, now: datetime) -> None:
-    topics = list(Topic.objects.filter(name__in=ask.topics)) if ask.topics else []
+    topics = chosen_in(ask)
     if Suppression.objects.of(subscriber.email).in_force().exists():
         Suppression.objects.add([subscriber.email], Reason.LIFTED, now=now)
-    subscriber.confirm(now=now)
+    subscriber.confirm(name=ask.name, now=now)
     subscriber.topics.set(topics)
     subscriber.record(Consent.Kind.CONFIRMED, words, now=now, topics=topics, network_address=network_address)
     rules = MailingRules.current()

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from clinic.mail_links import LinkExpired
 from newsletter.services import test_letters
-from newsletter.services.signing_up import AskEnded, NotSentTo
+from newsletter.services.signing_up import AskEnded, NotSentTo, TopicsGone
 
 View = Callable[..., HttpResponse]
 
@@ -46,8 +46,9 @@ def behind_a_mailed_link(view: View) -> View:
             response = render(request, "newsletter/test_link.html") if is_test else view(request, token)
         except Http404:
             response = render(request, "newsletter/no_link.html", {"is_unknown": True}, status=404)
-        except (LinkExpired, AskEnded) as end:
-            response = render(request, "newsletter/no_link.html", {"has_left": isinstance(end, AskEnded)}, status=410)
+        except (LinkExpired, AskEnded, TopicsGone) as end:
+            why = {"has_left": isinstance(end, AskEnded), "are_topics_gone": isinstance(end, TopicsGone)}
+            response = render(request, "newsletter/no_link.html", why, status=410)
         except NotSentTo:
             response = render(request, "newsletter/not_sent_to.html", status=409)
         response["Cache-Control"] = "no-store"

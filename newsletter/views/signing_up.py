@@ -72,7 +72,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         raise NotSentTo
     elif subscriber.has_left_since(ask):
         raise AskEnded
-    context = {"subscriber": subscriber, "topics": ask.topics, "words": wording.CONFIRMATION.newest}
+    topics = [] if subscriber.is_on_the_list else signing_up.chosen_in(ask)
+    context = {"subscriber": subscriber, "topics": topics, "words": wording.CONFIRMATION.newest}
     return render(request, "newsletter/confirm.html", context)
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from newsletter import wording
 from newsletter.models import Consent, Subscriber
 from newsletter.wording import Wording
-from tests.newsletter.steps import ADA, SIGN_UP, join, last_letter, path_in, sign_up
+from tests.newsletter.steps import ADA, SIGN_UP, confirm, join, last_letter, path_in, sign_up
 
 pytestmark = pytest.mark.django_db
 
@@ -57,8 +57,50 @@ def test_a_page_that_stood_open_for_days_is_taken_at_its_own_words():
 
 def test_a_known_address_keeps_its_name_whatever_a_stranger_types(client):
     sign_up(client, fields={"name": "Ada"})
+    confirm(client)
     sign_up(client, ADA.upper(), fields={"name": "Eve"})
     assert list(Subscriber.objects.values_list("email", "name")) == [(ADA, "Ada")]
+
+
+def test_the_name_is_that_of_the_ask_that_was_confirmed(client):
+    sign_up(client, fields={"name": "a stranger's words"})
+    assert names() == [""]
+    sign_up(client, fields={"name": "Ada"})
+    confirm(client)
+    assert names() == ["Ada"]
+    # The stranger's ask is kept as evidence, and its link changes nothing any more.
+    assert list(Consent.objects.order_by("pk").values_list("kind", "name")) == [
+        ("asked", "a stranger's words"),
+        ("asked", "Ada"),
+        ("confirmed", ""),
+    ]
+
+
+def test_an_ask_without_a_name_is_not_given_the_strangers(client):
+    sign_up(client, fields={"name": "a stranger's words"})
+    # As rows were before the name stood with the ask.
+    Subscriber.objects.update(name="a stranger's words")
+    sign_up(client)
+    confirm(client)
+    assert names() == [""]
+
+
+def test_who_comes_back_without_a_name_keeps_the_one_they_had(client):
+    sign_up(client, fields={"name": "Ada"})
+    leave = path_in(last_letter(), "unsubscribe")
+    confirm(client)
+    client.post(leave)
+    sign_up(client)
+    confirm(client)
+    assert names() == ["Ada"]
+    client.post(leave)
+    sign_up(client, fields={"name": "Ada King"})
+    confirm(client)
+    assert names() == ["Ada King"]
+
+
+def names():
+    return list(Subscriber.objects.values_list("name", flat=True))
 
 
 def test_evidence_cannot_be_changed_by_any_path(client):

@@ -1,13 +1,16 @@
 """The desk's pages about the list: topics, rules, suppressed addresses, and what one person was sent."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from newsletter.models import MailingRules, Suppression, Topic
+from newsletter import wording
+from newsletter.models import MailingRules, Subscriber, Suppression, Topic
 from tests.factories import make_campaign, make_subscriber, make_topic, manager, marketing, stranger
-from tests.newsletter.steps import sent_newsletter, started_campaign
+from tests.newsletter.steps import confirm, sent_newsletter, sign_up, started_campaign
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +54,21 @@ def test_a_topic_that_is_anybodys_choice_is_not_deleted():
     assert set(Topic.objects.all()) == {chosen, planned}
     desk.post(TOPICS, {"action": "delete_selected", "_selected_action": [chosen.pk], "post": "yes"})
     assert set(Topic.objects.all()) == {chosen, planned}
+
+
+def test_a_topic_that_somebody_is_asked_to_confirm_is_not_deleted(client):
+    desk = Client()
+    desk.force_login(manager())
+    asked, answered, old = (make_topic(slug=slug) for slug in ("asked", "answered", "old"))
+    sign_up(client, fields={"topics": ["asked"]})
+    sign_up(client, "joined@example.com", fields={"topics": ["answered"]})
+    confirm(client, "joined@example.com")
+    Subscriber.objects.get(email="joined@example.com").topics.clear()
+    month_ago = timezone.now() - timedelta(days=29)
+    make_subscriber(state="pending").record("asked", wording.SIGN_UP.newest, now=month_ago, topics=[old])
+    for topic in (asked, answered, old):
+        desk.post(f"{TOPICS}{topic.pk}/delete/", {"post": "yes"})
+    assert set(Topic.objects.all()) == {asked}
 
 
 def test_the_front_page_asks_for_topics_until_there_is_one_or_a_campaign(desk):

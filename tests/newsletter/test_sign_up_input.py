@@ -135,7 +135,7 @@ def test_a_name_that_is_no_name_is_refused_in_words(client, name, words):
 )
 def test_a_name_is_taken_as_it_comes_and_never_stands_in_a_letter(client, name, stored):
     assert sign_up(client, fields={"name": name}).status_code == 303
-    assert Subscriber.objects.get().name == stored
+    assert Consent.objects.get().name == stored
     letter = last_letter()
     assert letter.subject == "Please confirm your e-newsletter sign-up"
     assert not stored or stored not in letter.body

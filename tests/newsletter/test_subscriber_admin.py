@@ -14,7 +14,7 @@ from newsletter.admin import delivery as delivery_admin
 from newsletter.admin import subscriber as subscriber_admin
 from newsletter.admin.subscriber import signups_this_week
 from newsletter.models import Consent, Subscriber
-from tests.newsletter.steps import ADA, join, last_letter, path_in, sign_up
+from tests.newsletter.steps import ADA, confirm, join, last_letter, path_in, sign_up
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,9 @@ def desk():
 def test_marketing_sees_the_list_and_the_evidence_and_can_change_neither(client, desk, marketing):
     join(client)
     sign_up(client, "eve@example.com", fields={"name": "<script>alert(1)</script>", "page": "/articles/"})
+    # The list shows the name that belongs to the address: that of the ask that was confirmed.
+    sign_up(client, "bob@example.com", fields={"name": "<script>alert(1)</script>"})
+    confirm(client, "bob@example.com")
     desk.force_login(marketing)
 
     page = desk.get(LIST).content.decode()
@@ -55,6 +58,7 @@ def test_marketing_sees_the_list_and_the_evidence_and_can_change_neither(client,
     assert wording.SIGN_UP.newest.text in page
     assert "/articles/" in page
     assert "127.0.0.1" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert(1)" not in page
     assert 'name="email"' not in page
     assert 'name="state"' not in page
@@ -70,6 +74,7 @@ def test_marketing_sees_the_list_and_the_evidence_and_can_change_neither(client,
 @pytest.mark.parametrize("query", [ADA, "ADA@exam", "Lovelace"])
 def test_the_list_is_searched_by_address_and_name(client, desk, marketing, query):
     sign_up(client, fields={"name": "Ada Lovelace"})
+    confirm(client)
     sign_up(client, "eve@example.org")
     desk.force_login(marketing)
     page = desk.get(LIST, {"q": query}).content.decode()

@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from clinic.models import Letter
-from newsletter.models import Consent, Subscriber
+from newsletter.models import Consent, Subscriber, Topic
+from newsletter.services import signing_up
 from tests.factories import make_topic
 from tests.newsletter.steps import ADA, SIGN_UP, confirm, join, last_letter, path_in, sign_up
 
@@ -96,12 +97,51 @@ def test_a_page_that_stood_open_while_the_last_topic_was_withdrawn_is_told_so(cl
     assert sign_up(client).status_code == 303
 
 
-def test_a_topic_renamed_before_the_confirmation_is_not_guessed(client, topics):
+def test_a_topic_renamed_before_the_confirmation_is_still_the_one_chosen(client, topics):
+    sign_up(client, fields={"topics": ["skin"]})
+    # Another takes its old name and its short name.
+    Topic.objects.filter(slug="skin").update(name="Skin care", slug="skin-care")
+    Topic.objects.filter(slug="offers").update(name="Skin", slug="skin")
+    page = path_in(last_letter(), "confirm")
+    assert "Topics: Skin care" in client.get(page).content.decode()
+    client.post(page)
+    assert chosen() == ["skin-care"]
+    lines = Consent.objects.order_by("pk").values_list("kind", "topics")
+    assert list(lines) == [("asked", ["Skin"]), ("confirmed", ["Skin care"])]
+
+
+def test_of_several_topics_those_that_are_left_hold(client, topics):
     sign_up(client, fields={"topics": ["skin", "offers"]})
-    topics[1].name = "Skin care"
-    topics[1].save()
+    Topic.objects.filter(slug="skin").delete()
+    page = path_in(last_letter(), "confirm")
+    assert "<p>Topics: Offers</p>" in client.get(page).content.decode()
+    client.post(page)
+    assert chosen() == ["offers"]
+
+
+def test_with_all_of_the_chosen_topics_gone_nobody_is_put_on_the_list_for_everything(client, topics):
+    sign_up(client, fields={"topics": ["skin"]})
+    page = path_in(last_letter(), "confirm")
+    Topic.objects.filter(slug="skin").delete()
+    for answer in (client.get(page), client.post(page)):
+        assert answer.status_code == 410
+        words = answer.content.decode()
+        assert "The topics that you chose are not there any more, and you are not on the list" in words
+        assert 'href="/newsletter/">Sign up again</a>' in words
+    assert Subscriber.objects.get().state == "pending"
+    sign_up(client, fields={"topics": ["offers"]})
     confirm(client)
     assert chosen() == ["offers"]
+    # Who is on the list has topics of their own by now.
+    assert client.post(page).status_code == 200
+    assert chosen() == ["offers"]
+
+
+def test_an_ask_from_before_topics_had_keys_goes_by_their_names(topics):
+    assert signing_up.chosen_in(Consent(topics=["Skin"])) == [topics[1]]
+    assert signing_up.chosen_in(Consent(topics=[])) == []
+    with pytest.raises(signing_up.TopicsGone):
+        signing_up.chosen_in(Consent(topics=["Skin that was"]))
 
 
 def test_the_answer_takes_the_same_statements_for_every_topic_and_address(client, topics):

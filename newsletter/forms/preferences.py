@@ -14,10 +14,17 @@ from newsletter.models import Topic
 from newsletter.services.opened import Opened
 from newsletter.wording import Words
 
+EVERYTHING = _(
+    "You have not chosen yet, so you get everything, also on topics that are new later. That stays so while all are "
+    "ticked."
+)
+CHOSEN = _("You get what is about these, and nothing else.")
+
 
 class PreferencesForm(forms.Form):
     """What one person is sent, and under which name. Who has chosen no topic gets all, and sees all of them ticked.
 
+    Left like that it is no choice either: a choice of all of today's topics would keep from them what is new later.
     The name is for those who come by a letter alone: see Opened.
     """
 
@@ -31,6 +38,7 @@ class PreferencesForm(forms.Form):
         chosen = list(subscriber.topics.all())
         # One that is offered no more is kept by those who have it, until they let it go.
         topics = [topic for topic in Topic.objects.all() if topic.is_offered or topic in chosen]
+        self.gets_everything, self.shown = not chosen, topics
         initial = {
             "name": subscriber.name,
             "language": subscriber.language,
@@ -42,6 +50,7 @@ class PreferencesForm(forms.Form):
         if topics:
             self.fields["topics"] = TopicsField(
                 topics,
+                help_text=EVERYTHING if self.gets_everything else CHOSEN,
                 error_messages={"required": _("Choose at least one topic, or leave the list with the button below.")},
             )
         if len(settings.LANGUAGES) > 1:
@@ -65,9 +74,10 @@ class PreferencesForm(forms.Form):
     @property
     def chosen(self) -> dict[str, Any]:
         """As services.preferences takes it; where there is no topic to choose, everything stays chosen."""
+        topics = self.cleaned_data.get("topics", [])
         return {
             "name": self.cleaned_data.get("name"),
-            "topics": self.cleaned_data.get("topics", []),
+            "topics": [] if self.gets_everything and topics == self.shown else topics,
             "language": self.cleaned_data.get("language"),
             "words": self.cleaned_data["wording"],
         }

@@ -31,7 +31,10 @@ class SignUpForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.offered = list(Topic.objects.offered())
-        self.fields["topics"] = TopicsField(self.offered, required=False, help_text=_("None chosen: we send you all."))
+        words = _(
+            "Choose none, and you get everything, also on topics that are new later. Choose some, and only those."
+        )
+        self.fields["topics"] = TopicsField(self.offered, required=False, help_text=words)
 
     @property
     def helper(self) -> FormHelper:

@@ -119,6 +119,28 @@ def test_who_has_chosen_none_sees_all_ticked_because_all_is_sent(client, topics)
     assert "Old" not in answer.content.decode()
 
 
+def test_who_has_chosen_none_and_changes_only_the_name_goes_on_getting_what_is_new(client, topics):
+    subscriber = make_subscriber()
+    page = page_by_letter(subscriber)
+    for all_ticked in (["offers", "skin", "events"], ["events", "skin", "offers"]):
+        answer = client.post(page, {"name": "Ada King", "topics": all_ticked})
+        assert "Saved." in answer.content.decode()
+        assert "so you get everything, also on topics that are new later" in answer.content.decode()
+    assert (chosen(subscriber), Consent.objects.count()) == ([], 0)
+    assert Subscriber.objects.get().name == "Ada King"
+    new = make_topic()
+    assert list(Subscriber.objects.choosing([new])) == [subscriber]
+
+
+def test_who_has_chosen_gets_nothing_else_whatever_is_ticked(client, topics):
+    subscriber = make_subscriber(topics=topics[:1])
+    page = page_of(subscriber)
+    assert "You get what is about these, and nothing else." in client.get(page).content.decode()
+    client.post(page, {"topics": ["offers", "skin", "events"]})
+    assert chosen(subscriber) == ["events", "offers", "skin"]
+    assert list(Subscriber.objects.choosing([make_topic()])) == []
+
+
 def test_a_topic_that_is_offered_no_more_is_kept_by_those_who_have_it(client, topics):
     old = make_topic(name="Old", slug="old", is_offered=False)
     subscriber = make_subscriber(topics=[old])

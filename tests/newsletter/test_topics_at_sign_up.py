@@ -35,6 +35,7 @@ def test_the_page_offers_those_that_are_offered_as_one_question(client, topics):
     assert page.count('name="topics"') == 2
     assert "<legend>Topics" in page
     assert "Once a month." in page
+    assert "Choose none, and you get everything, also on topics that are new later." in page
     assert "Old news" not in page
     # The form in footers stays an address and a button.
     assert 'name="topics"' not in client.get("/offers/").content.decode()

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from newsletter.emails import letters
 from newsletter.models import Delivery, Subscriber, Suppression
 
 Reason = Suppression.Reason
@@ -41,5 +42,6 @@ def _off(subscriber: Subscriber, reason: Suppression.Reason, words: str, now: da
     if locked.state not in STRONGER[reason]:
         # Who is off the list already has been so since then.
         locked.take_off(state, now=locked.left_at or now)
+        letters.end_all({locked.pk: locked.email}, now=now)
     if not Suppression.objects.of(locked.email).filter(reason=reason).exists():
         Suppression.objects.add([locked.email], reason, words=words, now=now)

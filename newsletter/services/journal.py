@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 
 from clinic import addresses
 from newsletter import suppression_journal, wording
+from newsletter.emails import letters
 from newsletter.models import Consent, Subscriber, Suppression
 from newsletter.suppression_journal import Line
 
@@ -114,6 +115,7 @@ def _taken_off(emails: list[str], now: datetime) -> int:
         if was_reading:
             subscriber.record(Consent.Kind.LEFT, words, now=now)
             count += 1
+    letters.end_all({subscriber.pk: subscriber.email for subscriber in people.values()}, now=now)
     return count
 
 

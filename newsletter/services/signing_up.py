@@ -105,6 +105,7 @@ def leave(
         locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         if not locked.has_left:
             locked.take_off(Subscriber.State.UNSUBSCRIBED, now=now)
+            letters.end_all({locked.pk: locked.email}, now=now)
             Suppression.objects.add([locked.email], Reason.UNSUBSCRIBED, now=now)
             locked.record(Consent.Kind.LEFT, words, now=now, network_address=network_address)
             if delivery is not None:
@@ -121,6 +122,7 @@ def take_off(subscribers: QuerySet[Subscriber], *, by: User, now: datetime) -> i
         staying = staying.select_for_update(of=("self",), no_key=True)
         people = dict(staying.values_list("pk", "email"))
         Subscriber.objects.filter(pk__in=people).update(state=Subscriber.State.UNSUBSCRIBED, left_at=now)
+        letters.end_all(people, now=now)
         Suppression.objects.add(people.values(), Reason.UNSUBSCRIBED, now=now, by=by)
         evidence = (
             Consent(subscriber_id=pk, kind=kind, words=words.text, version=words.version, at=now, by=by)

@@ -67,16 +67,13 @@ def write(
         raise RuntimeError("A letter is written in the transaction of what it tells.")
     if calendar and not CALENDAR_METHOD.search(calendar):
         raise ValueError("A calendar in a letter says its METHOD.")
-    with override(language):
-        words = Context({"practice": practice or Practice.objects.first(), **(context or {})}, autoescape=False)
-        text = Engine.get_default().get_template(template).render(words)
-    subject, _newline, body = text.partition("\n")
+    subject, body = words_of(template, language=language, context=context, practice=practice)
     return Letter.objects.create(
         to=to,
         kind=template.removesuffix(".txt"),
         language=language,
-        subject=" ".join(subject.split())[:200],
-        body=body.strip() + "\n",
+        subject=subject,
+        body=body,
         links={name: link.as_json() for name, link in (links or {}).items()},
         calendar=calendar,
         reply_to=reply_to,
@@ -85,6 +82,16 @@ def write(
         created_at=now,
         next_attempt_at=now if settings.SENDS_MAIL else None,
     )
+
+
+def words_of(
+    template: str, *, language: str, context: Mapping[str, Any] | None = None, practice: Practice | None = None
+) -> tuple[str, str]:
+    """Subject and body as `write` stores them, links still as `[[name]]`."""
+    with override(language):
+        words = Context({"practice": practice or Practice.objects.first(), **(context or {})}, autoescape=False)
+        subject, _newline, body = Engine.get_default().get_template(template).render(words).partition("\n")
+    return " ".join(subject.split())[:200], body.strip() + "\n"
 
 
 def with_links(letter: Letter, *, now: datetime) -> str:

@@ -38,6 +38,11 @@ class Address(models.Model):
         place = " ".join(part for part in (self.region, self.postal_code) if part)
         return ", ".join(part for part in (self.street, self.city, place) if part)
 
+    @property
+    def has_postal_address(self) -> bool:
+        """Whether it is one that mail arrives at, as what advertises has to show: 15 U.S.C. 7704(a)(5)(A)(iii)."""
+        return bool(self.street.strip() and self.city.strip())
+
 
 class Practice(Address):
     """What the practice is: one row, shown on every page."""

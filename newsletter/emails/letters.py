@@ -4,12 +4,15 @@ Each is true for as long as its link works, and is withdrawn when the person lea
 by a letter that waited, or that somebody at the desk sends again.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from clinic import letters, mail_links
 from clinic.mail_links import Link
-from clinic.models import Letter
+from clinic.models import Letter, Practice
 from newsletter.models import Consent, MailingRules, Subscriber
 
 CONFIRM = "newsletter.confirm"
@@ -38,11 +41,22 @@ def own_link(subscriber: Subscriber, *, now: datetime) -> None:
 
 
 def welcome(subscriber: Subscriber, rules: MailingRules, *, now: datetime) -> None:
-    """In the practice's own words, with our links below them."""
-    # Its first line is the subject, so that one must be a line.
-    said = {"subject": " ".join(rules.welcome_subject.split()), "text": rules.welcome_text.strip()}
-    links = {"preferences": _preferences(subscriber)}
-    _write("welcome", subscriber, links, true_for=TIME_OF_OWN_LINK, now=now, context=said)
+    """In the practice's own words, with our links below them.
+
+    It advertises, so without the practice's postal address it is not written; the desk's page of the rules says so.
+    """
+    practice = Practice.objects.first()
+    if practice and practice.has_postal_address:
+        links = {"preferences": _preferences(subscriber)}
+        said = _welcome_words(rules)
+        _write("welcome", subscriber, links, true_for=TIME_OF_OWN_LINK, now=now, context=said, practice=practice)
+
+
+def welcome_shown(rules: MailingRules, practice: Practice, *, language: str) -> tuple[str, str]:
+    """Subject and text as everybody gets them, for staff: where the links stand, it says so."""
+    context = {"days": TIME_OF_OWN_LINK.days, **_welcome_words(rules)}
+    subject, text = letters.words_of(f"{FOLDER}/welcome.txt", language=language, context=context, practice=practice)
+    return subject, re.sub(r"\[\[(preferences|leave)]]", str(_("(a link of the reader's own)")), text)
 
 
 def end_all(people: Mapping[int, str], *, now: datetime) -> None:
@@ -54,6 +68,11 @@ def end_all(people: Mapping[int, str], *, now: datetime) -> None:
     written = Letter.objects.filter(created_at__gt=now - LONGEST_TRUE, kind__startswith=f"{FOLDER}/")
     letters.withdraw(written.filter(to__in=people.values()), now=now)
     mail_links.end(PREFERENCES, people, now=now)
+
+
+def _welcome_words(rules: MailingRules) -> dict[str, str]:
+    # The first line of the letter is the subject, so that one must be a line.
+    return {"subject": " ".join(rules.welcome_subject.split()), "text": rules.welcome_text.strip()}
 
 
 def _preferences(subscriber: Subscriber) -> Link:
@@ -69,6 +88,7 @@ def _write(
     true_for: timedelta,
     now: datetime,
     context: Mapping[str, object] | None = None,
+    practice: Practice | None = None,
 ) -> None:
     leave = Link(purpose=LEAVE, object_id=subscriber.pk, view="newsletter:unsubscribe", lifetime=None)
     letters.write(
@@ -79,5 +99,6 @@ def _write(
         links={**links, "leave": leave},
         language=subscriber.language,
         not_after=now + true_for,
+        practice=practice,
         now=now,
     )

@@ -81,8 +81,8 @@ def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) 
 
 def chosen_in(ask: Consent) -> list[Topic]:
     """The topics of this ask as they are today, under whatever name; none for who chose none. Raises TopicsGone."""
-    is_named = ask.topic_keys is None
-    found = list(Topic.objects.filter(name__in=ask.topics) if is_named else Topic.objects.filter(pk__in=ask.topic_keys))
+    keys = ask.topic_keys
+    found = list(Topic.objects.filter(name__in=ask.topics) if keys is None else Topic.objects.filter(pk__in=keys))
     if ask.topics and not found:
         raise TopicsGone
     return found

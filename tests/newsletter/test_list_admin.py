@@ -124,7 +124,7 @@ def test_the_manager_goes_straight_to_the_rules_as_well():
     assert desk.get(RULES)["Location"] == f"{RULES}1/change/"
 
 
-def test_the_rules_are_one_row_and_refuse_what_makes_no_sense(desk):
+def test_the_rules_are_one_row_and_refuse_what_makes_no_sense(desk, practice):
     assert desk.get(RULES)["Location"] == f"{RULES}add/"
     fields = {
         "rate_per_minute": "300",

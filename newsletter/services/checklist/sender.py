@@ -32,9 +32,8 @@ def domain() -> str:
 
 
 def _postal_address(practice: Practice | None) -> Check:
-    # CAN-SPAM wants a valid physical postal address in each: 15 U.S.C. 7704(a)(5)(A)(iii).
     name = _("Postal address")
-    if practice and practice.street.strip() and practice.city.strip():
+    if practice and practice.has_postal_address:
         return Check(name, Verdict.OK, practice.address_line)
     return Check(name, Verdict.STOP, _("The practice has no street and city. The law wants them in every newsletter."))
 

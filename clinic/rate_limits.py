@@ -43,10 +43,6 @@ class Limit:
         return window_ends_at - now if count > self.most else None
 
 
-# Whatever is typed into whichever form, nobody's mailbox can be flooded with it. The key is addresses.mailbox.
-LETTERS_TO_ONE_MAILBOX = Limit("letters.mailbox", 3, timedelta(days=1))
-
-
 def forget_ended(*, now: datetime) -> None:
     RateLimit.objects.filter(window_ends_at__lte=now).delete()
 

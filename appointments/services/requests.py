@@ -10,13 +10,16 @@ from appointments.open_days import OpenDays
 from appointments.services.patients import Details, find_or_add
 from clinic import addresses, mail_links
 from clinic.models import User
-from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX, Limit
+from clinic.rate_limits import Limit
 
 # Phone carriers put many people behind one address: generous.
 NETWORK_LIMITS = (
     Limit("appointments.request.network.hour", 20, timedelta(hours=1)),
     Limit("appointments.request.network.day", 60, timedelta(days=1)),
 )
+# A limit of their own, so that nobody who types a stranger's address into other forms keeps this letter from them. The
+# key is addresses.mailbox.
+REQUESTS_OF_ONE_MAILBOX = Limit("appointments.request.mailbox", 3, timedelta(days=1))
 REFERENCE_TRIES = 5
 
 
@@ -85,7 +88,7 @@ def _save_under_new_reference(request: AppointmentRequest) -> None:
 def _write_letters(request: AppointmentRequest, now: datetime) -> None:
     # Counted inside the transaction on purpose: what is rolled back has written no letter either, and the row
     # stays locked until the commit, so that the count is exact.
-    if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(request.email), now=now) is None:
+    if REQUESTS_OF_ONE_MAILBOX.count(addresses.mailbox(request.email), now=now) is None:
         emails.tell_patient(request, now=now)
     emails.tell_front_desk(request, now=now)
 

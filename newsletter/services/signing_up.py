@@ -1,20 +1,23 @@
 """Signing up, confirming and leaving. Every step leaves its evidence in the same transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from clinic import addresses
 from clinic.models import User
-from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
+from clinic.rate_limits import Limit
 from newsletter import wording
 from newsletter.emails import letters
 from newsletter.models import Consent, Delivery, MailingRules, Subscriber, Suppression, Topic
 from newsletter.wording import Words
 
 Reason = Suppression.Reason
+# Not that of other forms: what a stranger types here must not keep from anybody the letter about their appointment, nor
+# tell by the time it takes that there was one. The key is addresses.mailbox.
+LETTERS_TO_ONE_MAILBOX = Limit("newsletter.mailbox", 3, timedelta(days=1))
 
 
 class AskEnded(Exception):
@@ -44,22 +47,25 @@ def sign_up(
 
     Returns nothing, and does the same work, whether the address is new, pending, confirmed or has left. A known
     one keeps its name, state and topics: anybody can type anybody's address, and what they typed stays with the ask.
-    One that comes after three letters to its mailbox in a day, those of other forms included, stores nothing and sends
-    nothing. Whoever has complained is sent no letter either; that is one statement less.
+    After three letters to a mailbox in a day, and for whoever has complained, it takes back what it has done: of the
+    one nothing is stored, of the other the ask without its letter. How long it took tells nobody.
     """
-    if LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now):
-        return
-    with transaction.atomic():
+    is_too_often = LETTERS_TO_ONE_MAILBOX.count(addresses.mailbox(email), now=now) is not None
+    # The outer one commits in any case, or the disk would be waited for in one of the two only.
+    with transaction.atomic(), transaction.atomic():
         subscriber = Subscriber.objects.entered(email=email, language=language, now=now)
         ask = subscriber.record(
             Consent.Kind.ASKED, words, now=now, name=name, topics=topics, page=page, network_address=network_address
         )
-        if Suppression.objects.of(subscriber.email).filter(reason=Reason.COMPLAINED).exists():
-            return
-        if subscriber.is_on_the_list:
-            letters.already_on_the_list(subscriber, now=now)
-        else:
-            letters.please_confirm(subscriber, ask, now=now)
+        with transaction.atomic():
+            if subscriber.is_on_the_list:
+                letters.already_on_the_list(subscriber, now=now)
+            else:
+                letters.please_confirm(subscriber, ask, now=now)
+            if Suppression.objects.of(subscriber.email).filter(reason=Reason.COMPLAINED).exists():
+                transaction.set_rollback(True)
+        if is_too_often:
+            transaction.set_rollback(True)
 
 
 def confirm(*, ask: Consent, words: Words, network_address: str, now: datetime) -> Subscriber:

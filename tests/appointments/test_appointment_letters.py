@@ -11,9 +11,9 @@ from icalendar import Calendar
 from appointments.emails import appointments as emails
 from appointments.models import Appointment, BookingRules, Status
 from appointments.services import diary, find_booking, reminders, telling
+from appointments.services.requests import REQUESTS_OF_ONE_MAILBOX
 from clinic import letters
 from clinic.models import Letter
-from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
 from tests import mail_sink
 from tests.appointments.visits import ANN, DAY, UNDO, at, book, cancel, fresh, make_house, move
 from tests.factories import NOON, front_desk, make_patient
@@ -176,7 +176,7 @@ def test_a_booking_costs_three_statements_and_two_with_its_rules(house, practice
 
 def test_a_stranger_who_types_the_address_elsewhere_keeps_no_letter_from_it(house):
     for _time in range(4):
-        LETTERS_TO_ONE_MAILBOX.count(ANN.email, now=NOON)
+        REQUESTS_OF_ONE_MAILBOX.count(ANN.email, now=NOON)
 
     book(house, at(11))
 

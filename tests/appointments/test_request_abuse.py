@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from appointments import consent
 from appointments.models import AppointmentRequest
-from appointments.services.requests import NETWORK_LIMITS
+from appointments.services.requests import NETWORK_LIMITS, REQUESTS_OF_ONE_MAILBOX
 from appointments.stamps import SALT, Stamp
 from clinic.models import Letter
-from clinic.rate_limits import LETTERS_TO_ONE_MAILBOX
 from tests.appointments.steps import ADA, FORM, filled_in, hidden_stamp, send, stamp, summary, words
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +119,7 @@ def test_one_address_gets_three_letters_a_day_and_every_request_is_taken(client,
     assert AppointmentRequest.objects.count() == 5
     stored = ["ada@example.com", "Ada@example.com", "ada+one@example.com", "ADA+two@example.com", "ada@example.com"]
     assert list(AppointmentRequest.objects.order_by("pk").values_list("email", flat=True)) == stored
-    assert Letter.objects.exclude(to=practice.email).count() == LETTERS_TO_ONE_MAILBOX.most == 3
+    assert Letter.objects.exclude(to=practice.email).count() == REQUESTS_OF_ONE_MAILBOX.most == 3
     assert Letter.objects.filter(to=practice.email).count() == 5
     # Somebody else is not affected.
     send(client, email="ben@example.com")

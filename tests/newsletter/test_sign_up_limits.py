@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from clinic.models import Letter
 from newsletter import wording
-from newsletter.models import Consent, Subscriber
+from newsletter.models import Consent, Subscriber, Suppression
 from newsletter.services import signing_up
 from tests.appointments.steps import send as ask_for_an_appointment
 from tests.newsletter.steps import ADA, sign_up
@@ -44,16 +46,42 @@ def test_spellings_of_a_domain_are_one_mailbox(client, spellings):
     assert Letter.objects.count() == 3
 
 
-def test_requests_for_an_appointment_count_for_the_same_mailbox(client, practice):
-    for email in ("ada+1@example.com", "a.da@example.com"):
-        assert ask_for_an_appointment(client, email=email).status_code == 303
-    for _time in range(3):
+def test_whoever_signs_a_stranger_up_keeps_no_letter_about_an_appointment_from_them(client, practice):
+    for _time in range(4):
         assert sign_up(client).status_code == 303
-    assert ask_for_an_appointment(client, email=ADA).status_code == 303
-    to_ada = Letter.objects.exclude(to=practice.email).order_by("pk")
-    assert [letter.to for letter in to_ada] == ["ada+1@example.com", "a.da@example.com", ADA]
-    # No request is lost for want of a letter.
-    assert Letter.objects.filter(to=practice.email).count() == 3
+    for _time in range(4):
+        assert ask_for_an_appointment(client, email=ADA).status_code == 303
+    kinds = Letter.objects.filter(to=ADA).order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["newsletter/letters/confirm"] * 3 + ["appointments/letters/received"] * 3
+
+
+@pytest.mark.parametrize("reason", ["too often", "complained"])
+def test_what_is_not_answered_takes_the_same_work_and_leaves_no_letter(client, reason):
+    def work(email):
+        with CaptureQueriesContext(connection) as queries:
+            assert sign_up(client, email).status_code == 303
+        # The first words of each statement: verb and table, and not the name of a savepoint.
+        return [" ".join(query["sql"].split()[:3]).partition(' "s')[0] for query in queries]
+
+    if reason == "complained":
+        Suppression.objects.add([ADA], Suppression.Reason.COMPLAINED, now=timezone.now())
+    for _time in range(0 if reason == "complained" else 3):
+        sign_up(client)
+    before = stored()
+
+    unanswered = work(ADA)
+
+    asks, letters = stored()
+    # Whoever has complained and asks again has asked.
+    assert (asks - before[0], letters - before[1]) == (1 if reason == "complained" else 0, 0)
+    answered = work("new@example.com")
+    assert 'INSERT INTO "clinic_letter"' in answered
+    unanswered.remove("ROLLBACK TO SAVEPOINT")
+    assert unanswered == answered
+
+
+def stored():
+    return Consent.objects.count(), Letter.objects.count()
 
 
 def test_the_next_day_there_is_a_letter_again():

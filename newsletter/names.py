@@ -1,28 +1,21 @@
 """What may stand in a reader's name. A form refuses what breaks these rules; an import leaves it out."""
 
-import unicodedata
+from clinic.text import WEB_ADDRESS, is_hidden
 
 LONGEST = 80
-# They turn the words around them about, U+202A to U+202E and U+2066 to U+2069; no name needs them.
-DIRECTION_MARKS = frozenset([*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))])
 
 
 def seen(typed: str) -> str:
     """The name on one line, without control characters and direction marks."""
     on_one_line = " ".join(typed.split())
-    letters = (letter for letter in on_one_line if not _is_unseen(letter))
+    letters = (letter for letter in on_one_line if not is_hidden(letter))
     return " ".join("".join(letters).split())
 
 
 def has_unseen(typed: str) -> bool:
     """Whether it holds what nobody sees. White space of any kind counts as a space."""
-    return any(map(_is_unseen, " ".join(typed.split())))
+    return any(map(is_hidden, " ".join(typed.split())))
 
 
 def names_a_website(name: str) -> bool:
-    """Our letters are no place for other people's links: mail programs make one of each such word."""
-    return "://" in name or "www." in name.casefold()
-
-
-def _is_unseen(letter: str) -> bool:
-    return unicodedata.category(letter) == "Cc" or letter in DIRECTION_MARKS
+    return WEB_ADDRESS.search(name) is not None

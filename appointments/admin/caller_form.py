@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from appointments import phones
 from appointments.admin.times import Chosen, NoSuchTime, Wish, people
 from appointments.availability import Plan
-from appointments.fields import Email, Message, PersonName, Phone
+from appointments.fields import Message, PersonName, Phone
 from appointments.models import AppointmentRequest, Patient, VisitType
 from appointments.models.patient import PatientQuerySet
 from appointments.services.patients import Details
+from clinic.fields import Email
 from clinic.models import Location
 
 NEW = "new"

@@ -4,7 +4,7 @@ from crispy_forms.layout import HTML, Layout, Submit
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from appointments.fields import OneLine
+from clinic.fields import OneLine
 
 LONGEST_REASON = 200  # as a Change keeps it
 

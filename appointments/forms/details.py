@@ -8,8 +8,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from appointments import consent
-from appointments.fields import Email, Message, PersonName, Phone
+from appointments.fields import Message, PersonName, Phone
 from appointments.services.diary import Details
+from clinic.fields import Email
 
 TYPED: Final = ("name", "email", "phone", "message", "consent", "wording")
 LONGEST_TYPED: Final = 5000  # of what is kept unchecked; more than any of the fields takes

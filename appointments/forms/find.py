@@ -5,7 +5,7 @@ from django import forms
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from appointments.fields import Email
+from clinic.fields import Email
 
 
 class FindBookingForm(forms.Form):

@@ -15,12 +15,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from appointments import choices, consent
-from appointments.fields import Email, Honeypot, Message, PersonName, Phone
+from appointments.fields import Message, PersonName, Phone
 from appointments.models import AppointmentRequest, PreferredTime
 from appointments.offers import WantedOffer
 from appointments.open_days import OpenDays
 from appointments.stamps import Stamp
 from clinic.came_from import code_in
+from clinic.fields import Email, Honeypot
 from clinic.models import Location, Provider, Treatment, TreatmentCategory
 
 DAYS = {

@@ -3,7 +3,8 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments import phones, references
 from appointments.models.request import WithoutAccents
-from appointments.text import validate_no_web_address, validate_one_line, without_accents
+from appointments.text import without_accents
+from clinic.text import validate_no_web_address, validate_one_line
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):

@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from appointments import phones, references
-from appointments.text import validate_no_web_address, validate_one_line, without_accents
+from appointments.text import without_accents
 from clinic.models import Location, Offer, Provider, Treatment, TreatmentCategory, User
+from clinic.text import validate_no_web_address, validate_one_line
 
 
 class StatusRefused(Exception):

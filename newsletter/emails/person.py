@@ -6,12 +6,12 @@ from functools import cached_property
 from django.conf import settings
 from django.urls import reverse
 
-from newsletter.names import DIRECTION_MARKS
+from clinic.text import DIRECTION_OVERRIDES
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{0,200}")
 # Formatting characters that turn the direction of what follows them, for the whole line. The three that a name may
 # hold, as those written from right to left do, are left out of a letter as well: its words go on behind the name.
-TURNS = DIRECTION_MARKS | frozenset("\u061c\u200e\u200f")
+TURNS = DIRECTION_OVERRIDES | frozenset("\u061c\u200e\u200f")
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,15 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from clinic import addresses
+from clinic.fields import Email
 
 
-class AddressField(forms.EmailField):
-    """The email address of a visitor; gives the one spelling that is stored."""
+class AddressField(Email):
+    """The email address of a visitor."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            max_length=addresses.LONGEST,
             widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
-            error_messages={
-                "required": _("Enter your email address."),
-                "invalid": addresses.WANTED,
-                "max_length": _("Enter an email address of at most 254 characters."),
-            },
+            error_messages={"required": _("Enter your email address.")},
             **options,
         )
-
-    def clean(self, value: str | None) -> str:
-        return addresses.canonical(super().clean(value))

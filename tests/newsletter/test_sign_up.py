@@ -202,6 +202,7 @@ def test_pages_behind_a_token_are_not_kept_and_need_no_cookie(client):
         for answer in (Client().get(path), Client(enforce_csrf_checks=True).post(path)):
             assert answer.status_code == 200
             assert answer["Cache-Control"] == "no-store"
+            assert answer["X-Robots-Tag"] == "noindex"
             assert '<meta name="robots" content="noindex">' in answer.content.decode()
             # Neither as a canonical address nor in a form does the page repeat its token.
             assert path not in answer.content.decode()

@@ -112,7 +112,7 @@ def test_each_letter_is_true_for_as_long_as_its_link_works(client, practice):
         assert letter.links["leave"]["seconds"] is None
 
 
-def test_an_old_letter_that_is_kept_is_not_looked_up():
+def test_a_letter_that_is_too_old_to_be_looked_up_is_not_sent_again_either():
     """By then it is no longer true anyway, and there is no index of addresses."""
     subscriber, now = make_subscriber(), timezone.now()
     letters.already_on_the_list(subscriber, now=now - letters.LONGEST_TRUE)

@@ -18,7 +18,7 @@ HANGS_UP = "hangs up"
 
 class MailSink:
     """`answers` are used up in order, one for each message: a reply line, or a function of the message that gives
-    one. Without an answer left it is 250. What was answered 250 stands in `accepted`, in order.
+    one. Without an answer left it is 250. What was answered 2xx stands in `accepted`, in order.
 
     `at["MAIL"]` and `at["RCPT"]` are called with the address when that command comes, `at["DATA"]` with the message
     before it is taken; each may wait, and give a reply line or HANGS_UP. None goes on as usual. After `hangs_up_after`
@@ -51,18 +51,18 @@ class MailSink:
             self._controller = None
 
     async def handle_MAIL(self, server, session, envelope, address, options):
-        if refusal := await self._reached("MAIL", address, server):
-            return refusal
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return "250 OK"
+        answer = await self._reached("MAIL", address, server) or "250 OK"
+        if answer.startswith("2"):
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return answer
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if refusal := await self._reached("RCPT", address, server):
-            return refusal
-        envelope.rcpt_tos.append(address)
-        envelope.rcpt_options.extend(options)
-        return "250 OK"
+        answer = await self._reached("RCPT", address, server) or "250 OK"
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+            envelope.rcpt_options.extend(options)
+        return answer
 
     async def handle_DATA(self, server, session, envelope):
         # On the line every line ends with CR LF; here as anywhere in Python.
@@ -75,7 +75,7 @@ class MailSink:
             answer = await asyncio.to_thread(answer, message)
         if answer is None:
             return server.hang_up()
-        if answer.startswith("250"):
+        if answer.startswith("2"):
             self.accepted.append(message)
         server.messages += 1
         return server.said(answer, is_last=server.messages == self.hangs_up_after)

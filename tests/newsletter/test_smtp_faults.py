@@ -19,6 +19,13 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TIMED_OUT = "Connection unexpectedly closed: timed out"
 STAGES = ["MAIL", "RCPT"]
 MOST_REFUSED = MOST_IN_A_ROW[Delivery.State.FAILED]
+# What a server might say, and what is kept of it.
+ODD = [
+    ("354 Go on", "354 Go on"),
+    ("650 What is this", "650 What is this"),
+    ("OK, queued", "The mail server gave an answer without a number: queued"),
+    ("354-Go\r\nwhere", "The mail server gave an answer without a number: Go\ne"),
+]
 pytestmark = pytest.mark.django_db
 
 
@@ -95,6 +102,63 @@ def test_who_is_put_off_before_the_text_gets_it_later_and_the_next_at_once_on_th
     put_off = campaign.deliveries.get(state="retry")
     assert (put_off.answer, put_off.attempts) == ("451 4.7.1 Greylisted, come back later", 1)
     assert BACK_OFF[0] <= put_off.next_attempt_at - NOON <= BACK_OFF[0] + MINUTE
+    send_all(NOON + HOUR)
+
+    assert states(campaign) == ["accepted"] * 3
+    assert receivers(sink) == [person.email for person in people]
+
+
+# An answer that is none of those that RFC 5321 names
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "text"])
+def test_any_answer_that_begins_with_a_two_is_a_yes(sink, stage):
+    campaign, people = begun()
+    words = "252 Cannot check, will try"
+    if stage == "text":
+        sink.answers.append(words)
+    else:
+        sink.at[stage] = in_turn(words)
+
+    send_all()
+    send_all(NOON + HOUR)
+
+    assert (states(campaign), sink.calls) == (["accepted"] * 3, 1)
+    assert receivers(sink) == [person.email for person in people]
+    if stage == "text":
+        assert campaign.deliveries.get(subscriber=people[0]).answer == words
+
+
+@pytest.mark.parametrize(("words", "kept"), ODD)
+def test_another_answer_after_the_text_leaves_that_letter_uncertain_and_nobody_has_two(sink, words, kept):
+    """Whether the server has taken the letter cannot be read from it."""
+    campaign, (first, *others) = begun()
+
+    def takes_it(message):
+        sink.accepted.append(message)
+        return words
+
+    sink.answers.append(takes_it)
+
+    send_all()
+    send_all(NOON + 7 * HOUR)
+
+    assert (states(campaign), sink.calls) == (["uncertain", "accepted", "accepted"], 2)
+    assert campaign.deliveries.get(subscriber=first).answer == kept
+    assert receivers(sink) == [person.email for person in [first, *others]]
+
+
+@pytest.mark.parametrize(("words", "kept"), ODD[1:3])
+@pytest.mark.parametrize("stage", STAGES)
+def test_another_answer_before_the_text_puts_that_letter_off_and_the_next_goes_over_a_new_line(
+    sink, stage, words, kept
+):
+    campaign, people = begun()
+    sink.at[stage] = in_turn(words)
+
+    send_all()
+    assert (states(campaign), sink.calls) == (["retry", "accepted", "accepted"], 2)
+    assert campaign.deliveries.get(state="retry").answer == kept
     send_all(NOON + HOUR)
 
     assert states(campaign) == ["accepted"] * 3

@@ -15,6 +15,7 @@ from newsletter.models import Delivery
 State = Delivery.State
 # The address itself is wrong (RFC 3463 section 3.2, RFC 7505 for 5.1.10); a sender that is refused is 5.1.7 or 5.1.8.
 DEAD_ADDRESS = re.compile(r"\A5\d\d[ -]5\.1\.(?:1|2|3|6|10)(?![.\d])")
+REFUSALS = {4: State.RETRY, 5: State.FAILED}
 PROVIDERS_NUMBER = re.compile(r"(?:queued as|id=|\bok:?)\s+<?([\w.@+-]{8,200})", re.IGNORECASE)
 
 
@@ -90,10 +91,10 @@ class Post:
         server = cast(smtplib.SMTP, cast(EmailBackend, self._backend).connection)
         try:
             # Not by smtplib's own mail() and rcpt(), which read each address once more; these are plain ones.
-            for command in (f"mail FROM:<{sender}>", f"rcpt TO:<{to}>", "data"):
+            for command, wanted in ((f"mail FROM:<{sender}>", 2), (f"rcpt TO:<{to}>", 2), ("data", 3)):
                 code, words = server.docmd(command)
-                if code not in {250, 251, 354}:
-                    return self._refused(server, code, words)
+                if code // 100 != wanted:
+                    return self._answered(server, code, words, otherwise=State.RETRY)
         except (OSError, smtplib.SMTPException):
             self.close()
             return None
@@ -103,20 +104,31 @@ class Post:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return Answer(State.UNCERTAIN, _words_of(error))
-        return Answer(State.ACCEPTED, _text(code, words)) if code == 250 else self._refused(server, code, words)
+        if code // 100 == 2:
+            return Answer(State.ACCEPTED, _text(code, words))
+        return self._answered(server, code, words, otherwise=State.UNCERTAIN)
 
-    def _refused(self, server: smtplib.SMTP, code: int, words: bytes) -> Answer:
-        """A 5xx is final, RFC 5321 section 4.2.1; a 4xx is worth another try. 421 says that the server hangs up."""
-        if code == 421:
+    def _answered(self, server: smtplib.SMTP, code: int, words: bytes, *, otherwise: Delivery.State) -> Answer:
+        """By the first digit (RFC 5321 section 4.2.1): a 5xx is final, a 4xx is worth another try.
+
+        Any other is no answer to what was said, and the letter is `otherwise`; what comes next over that line might
+        be an answer to this. 421 says that the server hangs up.
+        """
+        state = REFUSALS.get(code // 100, otherwise)
+        if code == 421 or code // 100 not in REFUSALS:
             self.close()
         else:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 server.rset()
-        return Answer(State.FAILED if code >= 500 else State.RETRY, _text(code, words))
+        return Answer(state, _text(code, words))
 
 
 def _text(code: int, words: bytes) -> str:
-    return f"{code} {words.decode(errors='replace')}".replace("\0", "")
+    said = words.decode(errors="replace").replace("\0", "")
+    if code < 0:
+        # Not even a number stood there, and smtplib has cut off what did.
+        return _("The mail server gave an answer without a number: %(words)s") % {"words": said}
+    return f"{code} {said}"
 
 
 def _words_of(error: Exception) -> str:

@@ -8,6 +8,9 @@ from newsletter.emails import letters
 from newsletter.models import Delivery, Subscriber, Suppression
 
 Reason = Suppression.Reason
+# The status codes by which an address itself is wrong (RFC 3463 section 3.2, RFC 7505 for 5.1.10). By 5.1.7 and 5.1.8
+# the sender is refused, by 5.2.2 the mailbox is full, by 5.7.x the letter is not wanted.
+DEAD_ADDRESS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
 # The state of a row shows the strongest of what is known; the log of suppressions holds all of it.
 STRONGER = {
     Reason.BOUNCED: (Subscriber.State.BOUNCED, Subscriber.State.COMPLAINED),

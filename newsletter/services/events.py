@@ -138,5 +138,10 @@ def _act_on_delivery(event: Told, delivery: Delivery) -> None:
     states = [*UNSETTLED, State.FAILED] if event.kind in THERE else UNSETTLED
     unsettled = line.filter(state__in=states, attempted_at__isnull=False)
     unsettled.update(state=State.ACCEPTED, lease_until=None, next_attempt_at=None, settled_by=None)
+    if event.kind == Kind.REFUSED:
+        # What was delivered after it has arrived all the same, in whichever order the two are told.
+        refused = line.filter(state=State.ACCEPTED, bounced_at=None).exclude(delivered_at__gt=event.at)
+        refused.update(bounced_at=event.at, answer=event.words)
     if event.kind == Kind.DELIVERED:
+        line.filter(bounced_at__lt=event.at).update(bounced_at=None, answer=event.words)
         line.filter(delivered_at=None).update(delivered_at=event.at)

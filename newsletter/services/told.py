@@ -2,7 +2,8 @@
 
 anymail reads each provider's form. It is coarser than we are in one point that matters: it calls a full mailbox and a
 refused text "bounced" as well, and an address that bounced gets no newsletter for ever. So what the provider itself
-says is looked at: only an address that it calls dead is.
+says is looked at: only an address that it calls dead is, and where it passes on a status code of the mail server, only
+one that this calls dead too.
 """
 
 import hashlib
@@ -16,13 +17,19 @@ from typing import Any
 from anymail.signals import AnymailTrackingEvent, EventType
 from django.utils import timezone
 
+from newsletter.services.bounces import DEAD_ADDRESS
+
 
 class Kind(StrEnum):
     ACCEPTED = "accepted"
+    # The provider still tries.
     DEFERRED = "deferred"
-    SOFT_BOUNCE = "soft bounce"
     DELIVERED = "delivered"
+    # The address is dead.
     BOUNCED = "bounced"
+    # For good, though the address is not dead: the mailbox is full, or does not want this letter.
+    REFUSED = "refused"
+    # By the provider, which did not send it on.
     REJECTED = "rejected"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
@@ -34,7 +41,7 @@ KINDS = {
     EventType.SENT: Kind.ACCEPTED,
     EventType.DEFERRED: Kind.DEFERRED,
     EventType.DELIVERED: Kind.DELIVERED,
-    EventType.BOUNCED: Kind.SOFT_BOUNCE,
+    EventType.BOUNCED: Kind.REFUSED,
     EventType.REJECTED: Kind.REJECTED,
     EventType.FAILED: Kind.REJECTED,
     EventType.COMPLAINED: Kind.COMPLAINED,
@@ -45,7 +52,13 @@ KINDS = {
 DEAD: dict[str, list[dict[str, set[Any]]]] = {
     "brevo": [{"event": {"hard_bounce", "invalid_email"}}],
     "mailgun": [{"event-data.severity": {"permanent"}, "event-data.reason": {"bounce", "suppress-bounce"}}],
-    "mailjet": [{"event": {"bounce"}, "hard_bounce": {True}}],
+    "mailjet": [
+        {
+            "event": {"bounce"},
+            "hard_bounce": {True},
+            "error": {"user unknown", "mailbox inactive", "invalid domain", "no mail host"},
+        }
+    ],
     "mailtrap": [{"event": {"bounce"}}],
     "postmark": [{"Type": {"HardBounce", "BadEmailAddress"}}, {"SuppressionReason": {"HardBounce"}}],
     "resend": [{"data.bounce.type": {"Permanent"}}],
@@ -55,10 +68,17 @@ DEAD: dict[str, list[dict[str, set[Any]]]] = {
     ],
     "sparkpost": [{"msys.*.bounce_class": {"10", "30"}}],
 }
-# Postmark's word for a text that a filter refused, which anymail takes for a person's complaint.
-NOT_A_PERSON = {"postmark": {"Type": {"SpamNotification"}}}
-# RFC 3463 section 3.8: refused for what was written or who wrote it. The address is fine.
-REFUSED_BY_POLICY = re.compile(r"\b5\.7\.\d{1,3}\b")
+# Postmark's words for a text that a filter refused, which anymail takes for a person's complaint, and for a letter that
+# came back nobody knows why, which it takes for nothing.
+REFUSED = {"postmark": {"Type": {"SpamNotification", "Unknown"}}}
+# A status code of RFC 3463; x.0.0 says nothing.
+STATUS = re.compile(r"(?<![\d.])[45]\.(?!0\.0\b)[0-7]\.\d{1,3}(?![.\d])")
+# Where a provider has it beside the server's words.
+STATUS_AT = {
+    "mailgun": "event-data.delivery-status.enhanced-code",
+    "resend": "data.bounce.diagnosticCode",
+    "sendgrid": "status",
+}
 
 LONGEST_WORDS = 500
 LONGEST_NUMBER = 200
@@ -107,15 +127,19 @@ def told(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> Told |
 
 
 def _kind(provider: str, event: AnymailTrackingEvent) -> Kind | None:
-    kind = KINDS.get(event.event_type)
-    said = event.esp_event
-    if kind in (Kind.SOFT_BOUNCE, Kind.REJECTED):
-        by_policy = REFUSED_BY_POLICY.search(_text(event.mta_response))
-        is_dead = any(_holds(said, line) for line in DEAD[provider])
-        return Kind.BOUNCED if is_dead and not by_policy else kind
-    if kind == Kind.COMPLAINED and provider in NOT_A_PERSON and _holds(said, NOT_A_PERSON[provider]):
-        return Kind.SOFT_BOUNCE
+    kind, said = KINDS.get(event.event_type), event.esp_event
+    if provider in REFUSED and _holds(said, REFUSED[provider]):
+        return Kind.REFUSED
+    if kind in (Kind.REFUSED, Kind.REJECTED) and any(_holds(said, line) for line in DEAD[provider]):
+        return Kind.BOUNCED if _status(provider, event) in {None, *DEAD_ADDRESS} else kind
     return kind
+
+
+def _status(provider: str, event: AnymailTrackingEvent) -> str | None:
+    """The first that the report holds."""
+    apart = _found(event.esp_event, STATUS_AT[provider]) if provider in STATUS_AT else None
+    texts = (_text(text) for text in (event.mta_response, apart, event.description))
+    return next((found[0] for text in texts if (found := STATUS.search(text))), None)
 
 
 def _holds(said: object, conditions: dict[str, set[Any]]) -> bool:
@@ -127,6 +151,8 @@ def _found(said: object, path: str) -> str | bool | None:
         if not isinstance(said, Mapping):
             return None
         said = next(iter(said.values()), None) if key == "*" else said.get(key)
+    if isinstance(said, list):
+        said = next(iter(said), None)
     return said if isinstance(said, str | bool) else None
 
 

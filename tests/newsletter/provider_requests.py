@@ -62,7 +62,9 @@ SIGN = {
 
 
 def told(provider, kind, *, to="ada@example.com", mark="", at=None, number=None, words="", secret=None, signed_at=None):
-    """The JSON of one event: delivered, bounced (for good), soft bounce, complained, unsubscribed or opened."""
+    """The JSON of one event: delivered, deferred, refused (for good), bounced (as dead), complained, unsubscribed or
+    opened. Mailtrap has no word of its own for a refusal: the server's words tell it from a dead address.
+    """
     given = {"to": to, "mark": mark, "at": at or timezone.now(), "number": number or uuid.uuid4().hex, "words": words}
     if provider == "mailgun":
         given |= {"secret": secret or SECRETS["mailgun"], "signed_at": signed_at or timezone.now()}
@@ -72,7 +74,7 @@ def told(provider, kind, *, to="ada@example.com", mark="", at=None, number=None,
 def _brevo(kind, *, to, mark, at, number, words):
     names = {
         "bounced": "hard_bounce",
-        "soft bounce": "soft_bounce",
+        "refused": "soft_bounce",
         "complained": "spam",
         "unsubscribed": "unsubscribe",
     }
@@ -93,10 +95,11 @@ def _brevo(kind, *, to, mark, at, number, words):
 
 
 def _mailgun(kind, *, to, mark, at, number, words, secret, signed_at):
-    names = {"bounced": "failed", "soft bounce": "failed"}
+    names = {"bounced": "failed", "refused": "failed", "deferred": "failed"}
     failure = {
         "bounced": {"severity": "permanent", "reason": "bounce"},
-        "soft bounce": {"severity": "permanent", "reason": "generic"},
+        "refused": {"severity": "permanent", "reason": "generic"},
+        "deferred": {"severity": "temporary", "reason": "generic"},
     }
     timestamp = str(int(signed_at.timestamp()))
     return {
@@ -119,7 +122,8 @@ def _mailgun(kind, *, to, mark, at, number, words, secret, signed_at):
 
 
 def _mailjet(kind, *, to, mark, at, number, words):
-    names = {"delivered": "sent", "soft bounce": "bounce", "bounced": "bounce", "complained": "spam"}
+    errors = {"bounced": "user unknown", "refused": "quota exceeded", "deferred": "greylisted"}
+    names = dict.fromkeys(errors, "bounce") | {"delivered": "sent", "complained": "spam"}
     names |= {"unsubscribed": "unsub", "opened": "open"}
     body = {
         "event": names[kind],
@@ -132,17 +136,18 @@ def _mailjet(kind, *, to, mark, at, number, words):
         "CustomID": "",
         "Payload": json.dumps({"delivery": mark}) if mark else "",
     }
-    if "bounce" in kind or kind == "bounced":
+    if kind in errors:
         hard = kind == "bounced"
         body |= {"blocked": hard, "hard_bounce": hard, "error_related_to": "recipient", "comment": words}
-        body |= {"error": "user unknown" if hard else "quota exceeded", "smtp_reply": words}
+        body |= {"error": errors[kind], "smtp_reply": words}
     return [body]
 
 
 def _mailtrap_body(kind, *, to, mark, at, number, words):
-    names = {"delivered": "delivery", "bounced": "bounce", "complained": "spam", "unsubscribed": "unsubscribe"}
+    names = {"delivered": "delivery", "deferred": "soft bounce", "bounced": "bounce", "refused": "bounce"}
+    names |= {"complained": "spam", "unsubscribed": "unsubscribe", "opened": "open"}
     event = {
-        "event": names.get(kind, "open" if kind == "opened" else kind),
+        "event": names[kind],
         "message_id": "1df37d17-0286-4d8b-8edf-bc4ec5be86e6",
         "sending_stream": "bulk",
         "email": to,
@@ -172,7 +177,8 @@ def _postmark(kind, *, to, mark, at, number, words):
         | {
             "delivered": {"RecordType": "Delivery", "Recipient": to, "DeliveredAt": instant, "Details": words},
             "bounced": {"RecordType": "Bounce", "Type": "HardBounce", "TypeCode": 1, "Inactive": True, **bounce},
-            "soft bounce": {
+            "deferred": {"RecordType": "Bounce", "Type": "Transient", "TypeCode": 2, "Inactive": False, **bounce},
+            "refused": {
                 "RecordType": "Bounce",
                 "Type": "SoftBounce",
                 "TypeCode": 4096,
@@ -200,7 +206,7 @@ def _postmark(kind, *, to, mark, at, number, words):
 
 
 def _resend(kind, *, to, mark, at, number, words):
-    name = "bounced" if "bounce" in kind else kind
+    name = {"refused": "bounced", "deferred": "delivery_delayed"}.get(kind, kind)
     data = {
         "created_at": at.isoformat(),
         "email_id": str(uuid.UUID(number)),
@@ -216,7 +222,7 @@ def _resend(kind, *, to, mark, at, number, words):
 
 
 def _sendgrid(kind, *, to, mark, at, number, words):
-    names = {"bounced": "bounce", "soft bounce": "bounce", "complained": "spamreport", "unsubscribed": "unsubscribe"}
+    names = {"bounced": "bounce", "refused": "bounce", "complained": "spamreport", "unsubscribed": "unsubscribe"}
     event = {
         "email": to,
         "timestamp": int(at.timestamp()),
@@ -232,8 +238,8 @@ def _sendgrid(kind, *, to, mark, at, number, words):
 
 
 def _sparkpost(kind, *, to, mark, at, number, words):
-    names = {"delivered": "delivery", "bounced": "bounce", "soft bounce": "bounce", "complained": "spam_complaint"}
-    names |= {"unsubscribed": "list_unsubscribe", "opened": "open"}
+    names = {"delivered": "delivery", "deferred": "delay", "bounced": "bounce", "refused": "bounce"}
+    names |= {"complained": "spam_complaint", "unsubscribed": "list_unsubscribe", "opened": "open"}
     group = {"unsubscribed": "unsubscribe_event", "opened": "track_event"}.get(kind, "message_event")
     event = {
         "type": names[kind],

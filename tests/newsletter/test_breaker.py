@@ -150,15 +150,16 @@ def test_after_a_pause_only_what_is_tried_since_counts(office):
     assert (reason(campaign), ledger.tally(campaign)) == ("", {"accepted": 6, "failed": 4})
 
 
-def test_letters_that_come_back_pause_the_campaign(office, settings):
+@pytest.mark.parametrize("kind", ["bounced", "refused"])
+def test_letters_that_come_back_pause_the_campaign(office, settings, kind):
     MailingRules.objects.create(breaker_percent=20, breaker_least=5)
     campaign, people = begun(count=10)
     send_all()
 
-    come_back(people[:1], campaign, settings)
+    come_back(people[:1], campaign, settings, kind)
     breaker.look(campaign, now=NOON + HOUR)
     assert reason(campaign) == ""
-    come_back(people[1:2], campaign, settings)
+    come_back(people[1:2], campaign, settings, kind)
     breaker.look(campaign, now=NOON + HOUR)
 
     assert reason(campaign) == wrong(2, of=10)
@@ -224,11 +225,11 @@ def pause_and_resume(campaign, *, at):
     campaigns.resume(campaign, by=User.objects.get(), now=at)
 
 
-def come_back(people, campaign, settings):
-    """The provider tells the site that these addresses are dead."""
+def come_back(people, campaign, settings, kind="bounced"):
+    """The provider tells the site that these addresses are dead, or that they refuse the letter."""
     provider = use(settings, "postmark")
     for person in people:
-        body = told(provider, "bounced", to=person.email, mark=tokens.mark(campaign.pk, person.pk))
+        body = told(provider, kind, to=person.email, mark=tokens.mark(campaign.pk, person.pk))
         assert post(stranger(), provider, body).status_code == 200
     settings.MAIL_PROVIDER = ""
 

@@ -5,13 +5,16 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.test import RequestFactory
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from clinic.mail_providers import PROVIDERS
 from newsletter.emails.providers import delivery_header, untracked_headers
 from newsletter.models import Consent, MailEvent
-from newsletter.services import events, tokens
+from newsletter.services import events, ledger, reports, tokens
 from newsletter.services.told import DEAD
+from newsletter.services.told import told as what_is_told
 from newsletter.views import provider_requests
 from tests.factories import make_letter, make_subscriber
 from tests.newsletter.mail_events import ADA, after, make_delivery, mark_of, stored, stranger, use
@@ -39,6 +42,14 @@ def client():
     return stranger()
 
 
+def kind_of(provider, body):
+    """What is made of a request's only event."""
+    request = RequestFactory().post("/", json.dumps(body), content_type="application/json")
+    reader = import_string(provider_requests.READERS[provider][0])
+    (event,) = reader(**{provider_requests.READERS[provider][1]: SECRETS[provider]}).parse_events(request)
+    return what_is_told(provider, event, now=timezone.now()).kind
+
+
 # What each event does, told by each provider in its own form
 
 
@@ -61,28 +72,94 @@ def test_an_address_that_is_dead_gets_no_newsletter_any_more(client, provider):
 
     post(client, provider, told(provider, "bounced", mark=mark_of(delivery), words="550 5.1.1 No such user"))
 
-    words = "" if provider == "mailjet!" else "550 5.1.1 No such user"
     assert stored() == after(
-        event="bounced", person="bounced", suppressions=[(ADA, "bounced", words)], stamps=["bounced_at"]
+        event="bounced",
+        person="bounced",
+        suppressions=[(ADA, "bounced", "550 5.1.1 No such user")],
+        stamps=["bounced_at"],
     )
 
 
-def test_a_letter_that_came_back_for_now_is_only_written_down(client, provider):
-    delivery = make_delivery()
+def test_a_letter_that_was_refused_for_good_came_back_and_the_person_stays(client, provider):
+    delivery = make_delivery(answer="250 OK")
+    at = timezone.now().replace(microsecond=0) - timedelta(minutes=3)
+    words = "550 5.7.1 We do not want this letter"
 
-    post(client, provider, told(provider, "soft bounce", mark=mark_of(delivery), words="452 4.2.2 Mailbox full"))
+    post(client, provider, told(provider, "refused", mark=mark_of(delivery), at=at, words=words))
 
-    assert stored() == after(event="deferred" if provider == "mailtrap" else "soft bounce")
+    assert stored() == after(event="refused", stamps=["bounced_at"])
+    delivery.refresh_from_db()
+    assert (delivery.bounced_at, delivery.answer) == (at, words)
+    # As the report and the breaker count it.
+    assert reports.figures([delivery.campaign])[delivery.campaign_id].bounced == 1
+    assert ledger.came_back(delivery.campaign) == 1
 
 
-@pytest.mark.parametrize("provider_name", ["mailgun", "mailtrap", "sendgrid", "sparkpost", "mailjet", "postmark"])
-def test_a_letter_refused_for_its_text_says_nothing_about_the_address(client, settings, provider_name):
-    provider = use(settings, provider_name)
-    delivery = make_delivery()
+def test_a_letter_that_the_provider_still_tries_has_not_come_back(client, provider):
+    delivery = make_delivery(answer="250 OK")
 
-    post(client, provider, told(provider, "bounced", mark=mark_of(delivery), words="550 5.7.1 Message looks like spam"))
+    post(client, provider, told(provider, "deferred", mark=mark_of(delivery), words="452 4.2.2 Mailbox full"))
 
-    assert stored() == after(event="soft bounce")
+    assert stored() == after(event="deferred")
+    delivery.refresh_from_db()
+    assert delivery.answer == "250 OK"
+
+
+@pytest.mark.parametrize(("hours", "stamps"), [(1, {"delivered_at"}), (-1, {"bounced_at", "delivered_at"})])
+@pytest.mark.parametrize("is_told_in_order", [True, False])
+def test_what_happened_last_counts_in_whichever_order_it_is_told(client, settings, hours, stamps, is_told_in_order):
+    """Delivered an hour after the refusal it is there; an hour before, it was sent back from the mailbox."""
+    use(settings, "postmark")
+    delivery, at = make_delivery(answer="250 OK"), timezone.now() - timedelta(hours=2)
+    told_of = [("refused", at, "554 5.7.1 No"), ("delivered", at + timedelta(hours=hours), "250 Kept")]
+
+    for kind, moment, words in sorted(told_of, key=lambda one: one[1], reverse=not is_told_in_order):
+        post(client, "postmark", told("postmark", kind, mark=mark_of(delivery), at=moment, words=words))
+
+    assert stored() == {**after(event=None, stamps=stamps), "events": ["delivered", "refused"]}
+    delivery.refresh_from_db()
+    # A delivery by itself changes no words.
+    assert delivery.answer == {1: "250 Kept" if is_told_in_order else "250 OK", -1: "554 5.7.1 No"}[hours]
+
+
+@pytest.mark.parametrize(
+    ("words", "is_dead"),
+    [
+        *((f"550 {code} Said", True) for code in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")),
+        ("smtp; 550-5.1.1 Said", True),
+        ("550 No such user", True),
+        ("550 5.0.0 Undefined", True),
+        ("550 Mail from [5.7.1.4] is refused", True),
+        *((f"552 {code} Said", False) for code in ("5.1.0", "5.1.7", "5.1.8", "5.1.100", "5.2.2", "5.7.1", "5.7.515")),
+        ("452 4.2.2 Mailbox full", False),
+    ],
+)
+def test_where_a_status_code_is_told_it_must_call_the_address_dead_as_well(words, is_dead):
+    """For ever is long: by its own word a provider calls a full mailbox dead, or one that did not like the text."""
+    kinds = {name: kind_of(name, told(name, "bounced", words=words)) for name in SECRETS}
+
+    assert kinds == dict.fromkeys(SECRETS, "bounced" if is_dead else "refused")
+
+
+@pytest.mark.parametrize(
+    ("provider_name", "path", "value"),
+    [
+        ("mailgun", ("event-data", "delivery-status", "enhanced-code"), "5.2.2"),
+        ("mailjet", (0, "error"), "quota exceeded"),
+        ("postmark", ("Description",), "The mailbox is full: 5.2.2"),
+        ("resend", ("data", "bounce", "diagnosticCode"), ["smtp; 552 5.2.2 Mailbox full"]),
+        ("sendgrid", (0, "status"), "5.2.2"),
+    ],
+)
+def test_a_code_may_stand_beside_the_servers_words(provider_name, path, value):
+    body = told(provider_name, "bounced", words="Mailbox full")
+    *outer, last = path
+    at = body
+    for key in outer:
+        at = at[key]
+    at[last] = value
+
+    assert kind_of(provider_name, body) == "refused"
 
 
 def test_a_complaint_is_for_ever(client, provider):
@@ -119,14 +196,15 @@ def test_an_open_is_not_kept(client, provider):
     assert stored() == after(event=None, delivery="uncertain")
 
 
-def test_a_filter_at_the_mailbox_is_no_complaint(client, settings):
+@pytest.mark.parametrize("name", ["SpamNotification", "Unknown"])
+def test_a_filter_at_the_mailbox_is_no_complaint(client, settings, name):
     use(settings, "postmark")
     delivery = make_delivery()
-    body = told("postmark", "soft bounce", mark=mark_of(delivery))
+    body = told("postmark", "refused", mark=mark_of(delivery))
 
-    post(client, "postmark", {**body, "Type": "SpamNotification"})
+    post(client, "postmark", {**body, "Type": name})
 
-    assert stored() == after(event="soft bounce")
+    assert stored() == after(event="refused", stamps=["bounced_at"])
 
 
 def test_what_the_provider_does_not_send_on_has_failed(client, settings):
@@ -194,7 +272,7 @@ def test_an_address_that_bounced_a_letter_of_an_appointment_is_dead_for_newslett
     assert (letter.state, letter.error) == ("sent", "")
 
 
-@pytest.mark.parametrize("kind", ["delivered", "soft bounce", "bounced", "complained", "unsubscribed"])
+@pytest.mark.parametrize("kind", ["delivered", "refused", "bounced", "complained", "unsubscribed"])
 def test_what_concerns_nobody_on_the_list_leaves_no_trace(client, provider, kind):
     make_delivery()
 

@@ -86,7 +86,7 @@ def test_a_complaint_stays_when_the_delivery_is_told_after_it(client, provider):
         ("failed", "delivered", "accepted"),
         ("failed", "complained", "accepted"),
         ("failed", "bounced", "failed"),
-        ("sending", "soft bounce", "accepted"),
+        ("sending", "refused", "accepted"),
         ("skipped", "delivered", "skipped"),
         ("kept", "delivered", "kept"),
     ],
@@ -102,7 +102,7 @@ def test_a_letter_that_the_provider_has_is_not_sent_again(client, mailgun, state
 def test_a_letter_that_was_never_tried_is_still_sent(client, mailgun):
     delivery = make_delivery("queued", attempted_at=None)
 
-    post(client, mailgun, told(mailgun, "soft bounce", mark=mark_of(delivery)))
+    post(client, mailgun, told(mailgun, "refused", mark=mark_of(delivery)))
 
     assert stored()["deliveries"] == ["queued"]
 

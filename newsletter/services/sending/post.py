@@ -11,10 +11,11 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.utils.translation import gettext as _
 
 from newsletter.models import Delivery
+from newsletter.services.bounces import DEAD_ADDRESS
 
 State = Delivery.State
-# The address itself is wrong (RFC 3463 section 3.2, RFC 7505 for 5.1.10); a sender that is refused is 5.1.7 or 5.1.8.
-DEAD_ADDRESS = re.compile(r"\A5\d\d[ -]5\.1\.(?:1|2|3|6|10)(?![.\d])")
+# The code of RFC 3463 in a refusal; RFC 2034 puts it at the beginning of the words.
+STATUS = re.compile(r"\A5\d\d[ -](\d\.\d{1,3}\.\d{1,3})(?![.\d])")
 REFUSALS = {4: State.RETRY, 5: State.FAILED}
 PROVIDERS_NUMBER = re.compile(r"(?:queued as|id=|\bok:?)\s+<?([\w.@+-]{8,200})", re.IGNORECASE)
 
@@ -32,7 +33,8 @@ class Answer:
 
     @property
     def is_dead_address(self) -> bool:
-        return self.state == State.FAILED and bool(DEAD_ADDRESS.match(self.words))
+        found = STATUS.match(self.words) if self.state == State.FAILED else None
+        return found is not None and found[1] in DEAD_ADDRESS
 
     @property
     def provider_id(self) -> str:

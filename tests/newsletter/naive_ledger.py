@@ -104,6 +104,7 @@ class NaiveMailing:
             reader.state = "skipped" if reader.state == "uncertain" else reader.state
         elif reader.state in {"uncertain", "failed"}:
             reader.state, reader.next_at, reader.again = "queued", self.now(), reader.again + 1
+            reader.attempts = 0
             self.state = "sending" if self.state == "sent" else self.state
 
     # What workers do

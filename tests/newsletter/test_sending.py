@@ -12,6 +12,7 @@ from django.db import connection
 from clinic.models import Offer, User
 from newsletter.models import Campaign, CampaignStep, Delivery, MailingMark, Pace, Subscriber, Suppression
 from newsletter.services import campaigns, editions, ledger, reconciling, tokens
+from newsletter.services.reconciling import Repetition
 from newsletter.services.sending import Mailer, mailer
 from newsletter.services.sending.breaker import RESTS
 from newsletter.services.sending.mailer import BACK_OFF, MOST_ATTEMPTS
@@ -311,6 +312,55 @@ def test_an_uncertain_letter_that_is_sent_again_has_the_same_message_id_also_aft
     send_all(NOON + HOUR)
 
     assert (sink.message_ids, states(campaign)) == (seen, ["accepted"])
+
+
+def test_a_failed_letter_that_is_sent_again_has_all_its_tries_again(sink):
+    campaign, (person,) = begun(count=1)
+    campaign.deliveries.update(state=State.FAILED, attempts=MOST_ATTEMPTS, attempted_at=NOON)
+    reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON)
+    sink.answers.extend(["451 4.7.1 Come back later"] * (MOST_ATTEMPTS - 1))
+    now = NOON
+
+    for pause in BACK_OFF:
+        send_all(now)
+        delivery = campaign.deliveries.get()
+        assert delivery.state == "retry"
+        assert pause <= delivery.next_attempt_at - now <= pause + MINUTE
+        now = delivery.next_attempt_at
+    send_all(now)
+
+    assert (states(campaign), receivers(sink)) == (["accepted"], [person.email])
+    assert campaign.deliveries.get().attempts == MOST_ATTEMPTS
+
+
+def test_the_first_try_of_an_earlier_set_changes_nothing_in_the_next(sink):
+    """Both have the same number; when it was tried tells them apart."""
+    campaign, _people = begun(count=1)
+    first = ledger.claim(campaign.pk, last=None, now=NOON)
+    ledger.mark_cut_off(now=NOON + HOUR)
+    reconciling.send_again(campaign.deliveries.all(), by=manager_called("sue"), now=NOON)
+    second = ledger.claim(campaign.pk, last=None, now=NOON + HOUR)
+    assert (first.attempt, second.attempt) == (1, 1)
+
+    ledger.claim(campaign.pk, last=ledger.Outcome(first, State.FAILED, "550 No"), now=NOON + HOUR, goes_on=False)
+
+    assert states(campaign) == ["sending"]
+
+
+@pytest.mark.parametrize("most", [2, 5000])
+def test_more_than_are_settled_in_one_go_are_settled_all_the_same(monkeypatch, most):
+    monkeypatch.setattr(reconciling, "MOST_AT_ONCE", most)
+    campaign, people = begun(count=9)
+    by, letters = manager_called("sue"), campaign.deliveries
+    letters.update(state=State.UNCERTAIN, next_attempt_at=None)
+    letters.filter(subscriber__in=people[:3]).update(state=State.FAILED)
+    for person in people[2:4]:
+        person.take_off("unsubscribed", now=NOON)
+
+    assert reconciling.send_again(letters.filter(subscriber__in=people[:5]), by=by, now=NOON) == Repetition(3, 2)
+    assert reconciling.arrived(letters.all(), by=by, now=NOON) == 4
+
+    assert states(campaign) == ["queued", "queued", "failed", "skipped", "queued", *["accepted"] * 4]
 
 
 def test_who_may_not_be_written_to_any_more_is_left_out_of_a_repetition(sink):

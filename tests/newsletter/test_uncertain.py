@@ -367,7 +367,7 @@ def test_without_the_lock_both_would_have_settled_it(monkeypatch):
     def unlocked(deliveries, *wanted):
         found = list(deliveries.filter(state__in=wanted).values_list("pk", flat=True))
         both_have_looked.wait()
-        return found
+        return [found]
 
     monkeypatch.setattr(reconciling, "_locked", unlocked)
     chosen = Delivery.objects.filter(pk=letter.pk)

@@ -494,6 +494,18 @@ def test_a_slow_campaign_does_not_hold_up_another(sink):
     assert ledger.tally(slow).get("accepted", 0) <= 1
 
 
+def test_however_many_rest_or_wait_the_next_has_its_turn(sink):
+    first, _people = begun(count=1)
+    by = manager_called("sue")
+    *_others, last = [begin(by=by) for _number in range(21)]
+    Delivery.objects.exclude(campaign=last).update(next_attempt_at=NOON + HOUR)
+    Pace.objects.filter(campaign=first).update(rests=1, rests_until=NOON + HOUR)
+
+    send_all()
+
+    assert (states(last), len(sink.accepted)) == (["accepted"], 1)
+
+
 # The mail server is away, or something is wrong
 
 

@@ -24,7 +24,6 @@ MOST_ATTEMPTS = 5
 BACK_OFF = [timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6)]
 # Of one campaign, before the next has its turn.
 SLICE = timedelta(seconds=2)
-MOST_CAMPAIGNS = 20
 MOST_TOKENS = 100
 # How long to wait for the rate, and how often to look at the share of failures.
 WAIT_FOR_TOKENS = timedelta(seconds=0.2)
@@ -103,7 +102,8 @@ class Mailer:
 
     def _under_way(self) -> list[Campaign]:
         """Those that are being sent, the one that has waited longest for its turn first."""
-        found = list(Campaign.objects.being_sent().select_related("pace").defer("content")[:MOST_CAMPAIGNS])
+        # All of them, however many: those that rest or wait for the next try of some letters must not be in the way.
+        found = list(Campaign.objects.being_sent().select_related("pace").defer("content"))
         keys = {campaign.pk for campaign in found}
         self._mailings = {key: mailing for key, mailing in self._mailings.items() if key in keys}
         self._rows = {key: row for key, row in self._rows.items() if key in keys}

@@ -15,8 +15,9 @@ from django.db.models import Count, Q, QuerySet
 
 from newsletter.models import Campaign, CampaignStep, Delivery
 
-# Longer than all answers of a mail server can take under EMAIL_TIMEOUT together.
-LEASE = timedelta(minutes=5)
+# Longer than all answers of a mail server can take under EMAIL_TIMEOUT together, 380 seconds: three before the line
+# breaks, nine until a new one is open and we are in, three more, the text, and the answer to it.
+LEASE = timedelta(minutes=7)
 # A full bucket: what may go at once after a pause of the worker.
 BURST = timedelta(seconds=2)
 MOST_CUT_OFF = 1000

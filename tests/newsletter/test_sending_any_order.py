@@ -40,7 +40,7 @@ answers = st.sampled_from(
 steps = st.one_of(
     st.tuples(st.sampled_from(["leave", "arrived", "send_again"]), readers),
     st.tuples(st.sampled_from(["pause", "resume"])),
-    st.tuples(st.just("sweep_after"), st.sampled_from([0, 6, 6, 45, 600])),
+    st.tuples(st.just("sweep_after"), st.sampled_from([0, 8, 8, 45, 600])),
 )
 
 

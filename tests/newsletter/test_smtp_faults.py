@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from clinic.views.health import STILL_ALIVE
 from newsletter.models import Delivery, Pace, Suppression
 from newsletter.services import ledger, reconciling
 from newsletter.services.sending.breaker import MOST_IN_A_ROW
 from newsletter.services.sending.mailer import BACK_OFF
+from newsletter.services.sending.post import TEXT_PATIENCE
 from tests import mail_sink
 from tests.clinic.test_worker import PATIENCE
 from tests.factories import NOON, User
@@ -213,10 +215,16 @@ def test_one_that_hangs_up_again_puts_that_letter_off_and_the_next_has_its_turn(
 # Silence
 
 
+@pytest.fixture
+def impatient(settings):
+    """In seconds, how long an answer is waited for, and that to the text."""
+    settings.EMAIL_TIMEOUT = 0.4
+    return settings.EMAIL_TIMEOUT, TEXT_PATIENCE * settings.EMAIL_TIMEOUT
+
+
 @pytest.mark.parametrize("has_taken_it", [True, False])
-def test_silence_after_the_text_leaves_that_letter_uncertain_soon_and_nobody_has_two(sink, settings, has_taken_it):
+def test_silence_after_the_text_leaves_that_letter_uncertain_soon_and_nobody_has_two(sink, impatient, has_taken_it):
     campaign, (first, *others) = begun()
-    settings.EMAIL_TIMEOUT = 1
     nobody_waits_any_more = threading.Event()
 
     def says_nothing(message):
@@ -231,17 +239,15 @@ def test_silence_after_the_text_leaves_that_letter_uncertain_soon_and_nobody_has
     took = time.monotonic() - began
     nobody_waits_any_more.set()
 
-    assert 1 <= took < 10
-    assert timedelta(seconds=took) < ledger.LEASE
+    assert impatient[1] <= took < 10
     assert states(campaign) == ["uncertain", "accepted", "accepted"]
     assert (campaign.deliveries.get(subscriber=first).answer, sink.calls) == (TIMED_OUT, 2)
     send_all(NOON + HOUR)
     assert receivers(sink) == [person.email for person in ([first] if has_taken_it else []) + others]
 
 
-def test_silence_after_the_text_and_no_letter_in_the_servers_log_is_sent_again_by_a_person(sink, settings):
+def test_silence_after_the_text_and_no_letter_in_the_servers_log_is_sent_again_by_a_person(sink, impatient):
     campaign, people = begun()
-    settings.EMAIL_TIMEOUT = 1
     nobody_waits_any_more = threading.Event()
     sink.answers.append(lambda message: nobody_waits_any_more.wait(PATIENCE) and "451 Later")
     send_all()
@@ -251,3 +257,31 @@ def test_silence_after_the_text_and_no_letter_in_the_servers_log_is_sent_again_b
     send_all(NOON + HOUR)
 
     assert (states(campaign), receivers(sink)) == (["accepted"] * 3, [person.email for person in people])
+
+
+def test_a_server_may_look_through_the_text_for_longer_than_it_may_be_silent_otherwise(sink, impatient):
+    campaign, people = begun()
+    silent, looks_through = impatient
+    sink.answers.append(lambda message: time.sleep((silent + looks_through) / 2) or "250 OK")
+    asked = []
+
+    def slow_once(who):
+        if who == people[1].email and not asked:
+            asked.append(who)
+            time.sleep(looks_through)
+
+    sink.at["RCPT"] = slow_once
+
+    send_all()
+
+    # That letter was not waited for so long: it went over a new line.
+    assert (states(campaign), sink.calls) == (["accepted"] * 3, 2)
+    assert receivers(sink) == [person.email for person in people]
+
+
+def test_a_lease_is_longer_than_all_that_is_waited_for(settings):
+    answers = 3 + 9 + 3 + 1 + TEXT_PATIENCE
+
+    assert timedelta(seconds=answers * settings.EMAIL_TIMEOUT) < ledger.LEASE
+    # And a worker that waits for the one answer is still alive.
+    assert timedelta(seconds=TEXT_PATIENCE * settings.EMAIL_TIMEOUT) < STILL_ALIVE

@@ -4,8 +4,10 @@ import contextlib
 import re
 import smtplib
 from dataclasses import dataclass
+from socket import socket
 from typing import cast
 
+from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.utils.translation import gettext as _
@@ -16,6 +18,10 @@ from newsletter.services.bounces import DEAD_ADDRESS
 State = Delivery.State
 # The code of RFC 3463 in a refusal; RFC 2034 puts it at the beginning of the words.
 STATUS = re.compile(r"\A5\d\d[ -](\d\.\d{1,3}\.\d{1,3})(?![.\d])")
+# So many times longer than any other the answer to the text is waited for, because a server may look through it first:
+# a minute under our EMAIL_TIMEOUT. RFC 5321 section 4.5.3.2.6 has ten; but the letters of appointments wait meanwhile,
+# and so does the worker's heartbeat, without which /readyz calls it dead after 90 seconds.
+TEXT_PATIENCE = 3
 REFUSALS = {4: State.RETRY, 5: State.FAILED}
 PROVIDERS_NUMBER = re.compile(r"(?:queued as|id=|\bok:?)\s+<?([\w.@+-]{8,200})", re.IGNORECASE)
 
@@ -102,7 +108,10 @@ class Post:
             return None
         try:
             server.send(message + b".\r\n")
+            line = cast(socket, server.sock)
+            line.settimeout(TEXT_PATIENCE * settings.EMAIL_TIMEOUT)
             code, words = server.getreply()
+            line.settimeout(settings.EMAIL_TIMEOUT)
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return Answer(State.UNCERTAIN, _words_of(error))

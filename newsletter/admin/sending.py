@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
@@ -157,8 +157,13 @@ def rate(request: HttpRequest, pk: int) -> HttpResponse:
     form = RateForm(request.POST)
     if not form.is_valid():
         return _page(request, campaign, now=now, rate_form=form)
-    per_minute = form.cleaned_data["rate_per_minute"]
-    return _step(request, campaign, campaigns.set_rate, _("The rate is changed."), goals=(), per_minute=per_minute)
+    try:
+        campaigns.set_rate(campaign, per_minute=form.cleaned_data["rate_per_minute"])
+    except campaigns.NotNow as reason:
+        messages.error(request, str(reason))
+    else:
+        messages.success(request, _("The rate is changed."))
+    return _back(pk)
 
 
 @require_POST
@@ -185,17 +190,11 @@ def _on_the_site(request: HttpRequest, campaign: Campaign, act: Callable[..., No
 
 
 def _step(
-    request: HttpRequest,
-    campaign: Campaign,
-    act: Callable[..., None],
-    done: str,
-    *,
-    goals: tuple[str, ...],
-    **also: Any,
+    request: HttpRequest, campaign: Campaign, act: Callable[..., None], done: str, *, goals: tuple[str, ...]
 ) -> HttpResponse:
     """Where somebody else, or a first click, has reached one of `goals` before, that is no mistake of theirs."""
     try:
-        act(campaign, by=cast(User, request.user), now=timezone.now(), **also)
+        act(campaign, by=cast(User, request.user), now=timezone.now())
     except campaigns.NotNow as reason:
         campaign.refresh_from_db(fields=["state"])
         level = messages.INFO if campaign.state in goals else messages.ERROR

@@ -85,7 +85,7 @@ def arrivals(request: HttpRequest) -> HttpResponse:
     chosen = _chosen(request)
     if "all" in request.POST and not _is_sure(request, chosen):
         return _question(request, chosen, is_repetition=False)
-    count = reconciling.arrived(chosen, by=cast(User, request.user), now=timezone.now())
+    count = reconciling.arrived(chosen, by=cast(User, request.user))
     words = ngettext(
         "%(count)d letter is written down as arrived.", "%(count)d letters are written down as arrived.", count
     )

@@ -18,7 +18,7 @@ STRONGER = {
 }
 
 
-def bounced(*, subscriber: Subscriber, words: str, now: datetime, delivery: Delivery | None = None) -> None:
+def bounced(*, subscriber: int, words: str, now: datetime, delivery: int | None = None) -> None:
     """The mail server, or the provider afterwards, says for good that the address does not work.
 
     `words` are its own. `delivery` is the letter that told, if it was a newsletter. A second time changes nothing.
@@ -27,20 +27,20 @@ def bounced(*, subscriber: Subscriber, words: str, now: datetime, delivery: Deli
     with transaction.atomic():
         _off(subscriber, Reason.BOUNCED, words, now)
         if delivery:
-            Delivery.objects.filter(pk=delivery.pk, bounced_at=None).update(bounced_at=now)
+            Delivery.objects.filter(pk=delivery, bounced_at=None).update(bounced_at=now)
 
 
-def complained(*, subscriber: Subscriber, words: str, now: datetime, delivery: Delivery | None = None) -> None:
+def complained(*, subscriber: int, words: str, now: datetime, delivery: int | None = None) -> None:
     """The person has called a letter spam. As `bounced`, and stronger than it."""
     with transaction.atomic():
         _off(subscriber, Reason.COMPLAINED, words, now)
         if delivery:
-            Delivery.objects.filter(pk=delivery.pk, complained_at=None).update(complained_at=now)
+            Delivery.objects.filter(pk=delivery, complained_at=None).update(complained_at=now)
 
 
-def _off(subscriber: Subscriber, reason: Suppression.Reason, words: str, now: datetime) -> None:
+def _off(subscriber: int, reason: Suppression.Reason, words: str, now: datetime) -> None:
     # The row's lock also keeps a second line of the same reason out of the log.
-    locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
+    locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber)
     state = Subscriber.State(reason.value)
     if locked.state not in STRONGER[reason]:
         # Who is off the list already has been so since then.

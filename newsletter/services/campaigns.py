@@ -6,14 +6,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from clinic import addresses
 from clinic.models import Practice, User
 from newsletter.emails.content import content_of
-from newsletter.models import Campaign, CampaignStep, Delivery, MailingRules, Pace
+from newsletter.models import Campaign, CampaignStep, MailingRules, Pace
 from newsletter.services import checklist
 from newsletter.services.checklist import Verdict
 from newsletter.services.freezing import freeze
@@ -107,7 +107,7 @@ def cancel(campaign: Campaign, *, by: User, now: datetime) -> None:
         found.record(Kind.CANCELLED, by=by, now=now)
 
 
-def set_rate(campaign: Campaign, *, per_minute: int | None, by: User, now: datetime) -> None:
+def set_rate(campaign: Campaign, *, per_minute: int | None) -> None:
     """How many letters a minute go out, also of one that is under way; None: as the rules of the mailings say.
 
     Raises NotNow when it has ended.
@@ -130,21 +130,20 @@ def show_on_the_site(campaign: Campaign) -> None:
 
 def end_finished(*, now: datetime) -> None:
     """Campaigns of which nothing waits and nothing is in flight have been sent; uncertain ones may be left."""
-    for campaign in Campaign.objects.being_sent()[:100]:
-        if not _is_under_way(campaign):
-            with suppress(NotNow), locked_if_free(campaign, State.SENDING) as found:
-                # Asked again under the lock: somebody may have decided to send an uncertain one again.
-                if not _is_under_way(found):
-                    found.state, found.ended_at = State.SENT, now
-                    found.save(update_fields=["state", "ended_at", "changed_at"])
-                    found.record(Kind.FINISHED, now=now)
+    for campaign in Campaign.objects.being_sent().with_nothing_left().only("pk"):
+        with suppress(NotNow), locked_if_free(campaign, State.SENDING) as found:
+            # Asked again under the lock: somebody may have decided to send an uncertain one again.
+            if Campaign.objects.with_nothing_left().filter(pk=found.pk).exists():
+                found.state, found.ended_at = State.SENT, now
+                found.save(update_fields=["state", "ended_at", "changed_at"])
+                found.record(Kind.FINISHED, now=now)
 
 
 @contextmanager
 def locked(campaign: Campaign, *states: Campaign.State) -> Iterator[Campaign]:
     """The campaign's own row, locked, in one of these states, until the block ends. Raises NotNow in any other."""
     with transaction.atomic():
-        found = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign.pk).first()
+        found = _lockable(campaign).select_for_update(no_key=True).first()
         if found is None:
             raise NotNow(_("This campaign has been deleted."))
         yield _in_one_of(states, found)
@@ -157,10 +156,15 @@ def locked_if_free(campaign: Campaign, *states: Campaign.State) -> Iterator[Camp
     One that is being started is held for as long as its list is long, and appointments' letters wait for no mailing.
     """
     with transaction.atomic():
-        found = Campaign.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=campaign.pk).first()
+        found = _lockable(campaign).select_for_update(no_key=True, skip_locked=True).first()
         if found is None:
             raise NotNow(_("Somebody else is at it."))
         yield _in_one_of(states, found)
+
+
+def _lockable(campaign: Campaign) -> QuerySet[Campaign]:
+    # Its frozen words are long, and no step reads them.
+    return Campaign.objects.filter(pk=campaign.pk).defer("content")
 
 
 def _put_on_the_schedule(
@@ -229,10 +233,3 @@ def _why_not(found: Campaign, *, now: datetime) -> str:
             hours,
         ) % {"hours": hours}
     return " ".join(obstacles(found, now=now))
-
-
-def _is_under_way(campaign: Campaign) -> bool:
-    """In one statement, or a letter that is put back between two of them would be missed; each part has its index."""
-    deliveries = Delivery.objects.filter(campaign=OuterRef("pk"))
-    is_left = Exists(deliveries.waiting()) | Exists(deliveries.filter(state=Delivery.State.SENDING))
-    return Campaign.objects.filter(is_left, pk=campaign.pk).exists()

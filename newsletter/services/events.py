@@ -118,11 +118,12 @@ def _is_new(provider: str, event: Told, delivery: Delivery | None, now: datetime
 def _act_on_person(event: Told, subscriber: Subscriber, delivery: Delivery | None, now: datetime) -> None:
     # Who joined after it happened has shown since that the address works, and wants to be there.
     is_past = subscriber.confirmed_at is not None and event.at <= subscriber.confirmed_at
+    letter = delivery.pk if delivery else None
     match event.kind:
         case Kind.COMPLAINED:
-            bounces.complained(subscriber=subscriber, words=event.words, now=now, delivery=delivery)
+            bounces.complained(subscriber=subscriber.pk, words=event.words, now=now, delivery=letter)
         case Kind.BOUNCED if not is_past:
-            bounces.bounced(subscriber=subscriber, words=event.words, now=now, delivery=delivery)
+            bounces.bounced(subscriber=subscriber.pk, words=event.words, now=now, delivery=letter)
         case Kind.UNSUBSCRIBED if not is_past:
             words = LEAVING_AT_PROVIDER.newest
             signing_up.leave(subscriber=subscriber, words=words, network_address="", now=now, delivery=delivery)

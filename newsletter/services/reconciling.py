@@ -24,7 +24,7 @@ class Repetition:
     left_out: int
 
 
-def arrived(deliveries: QuerySet[Delivery], *, by: User, now: datetime) -> int:
+def arrived(deliveries: QuerySet[Delivery], *, by: User) -> int:
     """These uncertain letters have arrived, as the provider's log says; returns how many were still uncertain."""
     with transaction.atomic():
         return sum(

@@ -138,7 +138,7 @@ def assert_told_apart(campaign, sink, in_flight):
 def settle(campaign, have_it):
     """For every uncertain letter, as the mail server's log says; then those that it never got are sent."""
     by, now = User.objects.get(), timezone.now()
-    reconciling.arrived(campaign.deliveries.filter(subscriber__email__in=have_it), by=by, now=now)
+    reconciling.arrived(campaign.deliveries.filter(subscriber__email__in=have_it), by=by)
     reconciling.send_again(campaign.deliveries.filter(state="uncertain"), by=by, now=now)
     send_all(now, seconds=PATIENCE)
 

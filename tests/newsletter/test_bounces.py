@@ -41,8 +41,8 @@ def test_it_is_written_into_the_row_the_log_and_the_delivery_and_a_second_time_c
     subscriber = make_subscriber(email="Ada@Example.com")
     delivery = make_delivery(subscriber)
 
-    act(subscriber=subscriber, words="No such person.", now=LATER, delivery=delivery)
-    act(subscriber=subscriber, words="Once more.", now=LATER + timedelta(hours=1), delivery=delivery)
+    act(subscriber=subscriber.pk, words="No such person.", now=LATER, delivery=delivery.pk)
+    act(subscriber=subscriber.pk, words="Once more.", now=LATER + timedelta(hours=1), delivery=delivery.pk)
 
     assert state(subscriber) == (reason, LATER)
     assert log(subscriber) == [(reason, "No such person.", LATER)]
@@ -59,7 +59,7 @@ def test_a_letter_that_was_no_newsletter_needs_no_delivery():
     subscriber = make_subscriber()
     other = make_delivery(make_subscriber())
 
-    bounced(subscriber=subscriber, words="", now=LATER)
+    bounced(subscriber=subscriber.pk, words="", now=LATER)
 
     assert state(subscriber) == ("bounced", LATER)
     other.refresh_from_db()
@@ -71,7 +71,7 @@ def test_a_letter_that_was_no_newsletter_needs_no_delivery():
 def test_who_was_not_off_the_list_is_off_since_now(before, act, after):
     subscriber = make_subscriber(state=before)
 
-    act(subscriber=subscriber, words="", now=LATER)
+    act(subscriber=subscriber.pk, words="", now=LATER)
 
     assert state(subscriber) == (after, LATER)
 
@@ -89,7 +89,7 @@ def test_the_row_shows_the_strongest_and_the_log_holds_all_of_it(before, act, af
     subscriber = make_subscriber(state=before)
     Suppression.objects.add([subscriber.email], before, now=NOON)
 
-    act(subscriber=subscriber, words="", now=LATER)
+    act(subscriber=subscriber.pk, words="", now=LATER)
 
     # Off the list since they left, not since this was told.
     assert state(subscriber) == (after, NOON)
@@ -104,7 +104,7 @@ def lines_after_a_crowd():
     def one(_number):
         start.wait(10)
         try:
-            bounced(subscriber=subscriber, words="", now=LATER)
+            bounced(subscriber=subscriber.pk, words="", now=LATER)
         finally:
             connections.close_all()
 

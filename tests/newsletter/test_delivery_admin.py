@@ -250,7 +250,7 @@ def test_a_failed_letter_is_sent_again_from_its_page(desk):
 def test_a_letter_to_a_dead_address_is_not_sent_again(desk):
     campaign = started(State.FAILED)
     letter = put(campaign.deliveries.get(), State.FAILED, answer="550 5.1.1 no such user")
-    bounces.bounced(subscriber=letter.subscriber, words=letter.answer, now=timezone.now(), delivery=letter)
+    bounces.bounced(subscriber=letter.subscriber_id, words=letter.answer, now=timezone.now(), delivery=letter.pk)
     campaigns.end_finished(now=timezone.now())
     page = desk.get(f"{LIST}{letter.pk}/change/").content.decode()
     assert f"{LIST}{letter.pk}/repetition/" not in page

@@ -64,8 +64,8 @@ def test_every_way_off_the_list_is_written_down_once_it_is_committed(client, dja
     join(client)
     people = {name: make_subscriber(email=f"{name}@Example.com") for name in ("dead", "angry", "phoned")}
     now = timezone.now()
-    bounces.bounced(subscriber=people["dead"], words="550 no such user", now=now)
-    bounces.complained(subscriber=people["angry"], words="", now=now)
+    bounces.bounced(subscriber=people["dead"].pk, words="550 no such user", now=now)
+    bounces.complained(subscriber=people["angry"].pk, words="", now=now)
     staff = django_user_model.objects.create(username="staff")
     signing_up.take_off(Subscriber.objects.filter(pk=people["phoned"].pk), by=staff, now=now)
     assert [(line.email, line.reason) for line in lines()] == [
@@ -104,8 +104,8 @@ def test_a_restore_brings_back_nobody_who_has_gone_since():
     now = timezone.now()
     leave(left, now=now)
     leave(waits, now=now)
-    bounces.bounced(subscriber=dead, words="550", now=now)
-    bounces.complained(subscriber=angry, words="", now=now)
+    bounces.bounced(subscriber=dead.pk, words="550", now=now)
+    bounces.complained(subscriber=angry.pk, words="", now=now)
     wanted = sorted(log())
 
     restore(before)
@@ -135,7 +135,7 @@ def test_the_strongest_of_what_the_journal_knows_is_the_state():
     person = make_subscriber()
     before = backup()
     leave(person, now=NOON + timedelta(days=1))
-    bounces.complained(subscriber=person, words="", now=NOON + timedelta(days=2))
+    bounces.complained(subscriber=person.pk, words="", now=NOON + timedelta(days=2))
     restore(before)
     journal.replay(now=timezone.now())
     person.refresh_from_db()
@@ -144,7 +144,7 @@ def test_the_strongest_of_what_the_journal_knows_is_the_state():
     other = make_subscriber(state="unsubscribed")
     Suppression.objects.add([other.email], Reason.UNSUBSCRIBED, now=NOON)
     before = backup()
-    bounces.complained(subscriber=other, words="", now=NOON + timedelta(days=2))
+    bounces.complained(subscriber=other.pk, words="", now=NOON + timedelta(days=2))
     restore(before)
     assert journal.replay(now=timezone.now()).taken_off == 0
     other.refresh_from_db()

@@ -55,6 +55,21 @@ def test_each_letter_has_its_own_number_and_links(sink):
         assert (delivery.attempts, delivery.answer) == (1, "250 OK")
 
 
+def test_however_many_are_under_way_one_question_finds_those_that_have_ended(sink, django_assert_num_queries):
+    campaign, _people = begun()
+    others = [begin(by=User.objects.get()) for _number in range(3)]
+
+    with django_assert_num_queries(1) as asked:
+        campaigns.end_finished(now=NOON)
+    assert '"content"' not in asked[0]["sql"]
+    for one, state in zip(others, [State.SENDING, State.RETRY, State.UNCERTAIN], strict=True):
+        one.deliveries.update(state=State.ACCEPTED)
+        one.deliveries.filter(pk=one.deliveries.first().pk).update(state=state, lease_until=NOON)
+    campaigns.end_finished(now=NOON)
+
+    assert list(Campaign.objects.being_sent()) == [campaign, *others[:2]]
+
+
 def test_a_second_turn_sends_nothing(sink):
     begun()
 
@@ -291,8 +306,8 @@ def test_an_uncertain_letter_that_has_arrived_is_not_sent_again(sink):
     send_all()
     by = manager_called("sue")
 
-    assert reconciling.arrived(campaign.deliveries.all(), by=by, now=NOON) == 1
-    assert reconciling.arrived(campaign.deliveries.all(), by=by, now=NOON) == 0
+    assert reconciling.arrived(campaign.deliveries.all(), by=by) == 1
+    assert reconciling.arrived(campaign.deliveries.all(), by=by) == 0
     send_all(NOON + HOUR)
 
     delivery = campaign.deliveries.get()
@@ -358,7 +373,7 @@ def test_more_than_are_settled_in_one_go_are_settled_all_the_same(monkeypatch, m
         person.take_off("unsubscribed", now=NOON)
 
     assert reconciling.send_again(letters.filter(subscriber__in=people[:5]), by=by, now=NOON) == Repetition(3, 2)
-    assert reconciling.arrived(letters.all(), by=by, now=NOON) == 4
+    assert reconciling.arrived(letters.all(), by=by) == 4
 
     assert states(campaign) == ["queued", "queued", "failed", "skipped", "queued", *["accepted"] * 4]
 

@@ -104,7 +104,7 @@ class RealMailing:
         campaigns.end_finished(now=now)
 
     def arrived(self, who):
-        reconciling.arrived(self._line(who), by=self._by, now=self.now())
+        reconciling.arrived(self._line(who), by=self._by)
 
     def send_again(self, who):
         reconciling.send_again(self._line(who), by=self._by, now=self.now())

@@ -76,7 +76,7 @@ def test_what_the_standby_does_not_know_stops_the_mailings(sink, monkeypatch, cu
 
 def settled(letter, by):
     ledger.mark_cut_off(now=timezone.now())
-    reconciling.arrived(letter, by=by, now=NOON)
+    reconciling.arrived(letter, by=by)
 
 
 def sent_again(letter, by):

@@ -371,8 +371,5 @@ def test_without_the_lock_both_would_have_settled_it(monkeypatch):
 
     monkeypatch.setattr(reconciling, "_locked", unlocked)
     chosen = Delivery.objects.filter(pk=letter.pk)
-    now = timezone.now()
-    counts = at_once(
-        lambda: reconciling.arrived(chosen, by=mary, now=now), lambda: reconciling.arrived(chosen, by=max_, now=now)
-    )
+    counts = at_once(lambda: reconciling.arrived(chosen, by=mary), lambda: reconciling.arrived(chosen, by=max_))
     assert counts == [1, 1]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
-from newsletter.models import Campaign, Delivery, Subscriber
+from newsletter.models import Campaign, Delivery
 from newsletter.services import bounces, ledger, restored, tokens
 from newsletter.services.ledger import Claim, Outcome, PassedOver
 from newsletter.services.sending import breaker
@@ -240,12 +240,8 @@ class _Slice:
         if in_a_row.stops(self._campaign, outcome.state, words=answer.words, now=now):
             self._is_stopped = True
         if answer.is_dead_address:
-            bounces.bounced(
-                subscriber=Subscriber.objects.get(pk=outcome.claim.subscriber),
-                words=answer.words,
-                now=now,
-                delivery=Delivery.objects.get(pk=outcome.claim.delivery),
-            )
+            claim = outcome.claim
+            bounces.bounced(subscriber=claim.subscriber, words=answer.words, now=now, delivery=claim.delivery)
 
 
 def _outcome(claim: Claim, answer: Answer, now: datetime) -> Outcome:

@@ -4,7 +4,9 @@ Nothing waits for a time to pass: a worker is held by a lock of the database or 
 """
 
 import contextlib
+import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,6 +59,7 @@ def production(sink, url):
     """The environment of a process that sends for the database at `url`."""
     return {
         "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "clinic.settings",
         "DATABASE_URL": url,
         "SECRET_KEY": SECRET_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
@@ -67,23 +70,59 @@ def production(sink, url):
     }
 
 
+class Nursery:
+    """Where workers for one database begin (see nursery.py). It ends with this process, which holds its input."""
+
+    def __init__(self, environment):
+        command = [sys.executable, "-m", "tests.newsletter.nursery"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+    def ask(self, **told):
+        print(json.dumps(told), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+
+NURSERIES = {}
+
+
+class Worker:
+    """A production worker; `code` is with which it ended."""
+
+    def __init__(self, nursery, sink):
+        self._nursery, self._code = nursery, None
+        self._pid = nursery.ask(port=sink.port, var=str(settings.VAR))
+
+    @property
+    def code(self):
+        if self._code is None:
+            self._code = self._nursery.ask(ended=self._pid)
+        return self._code
+
+    def signal(self, number):
+        # Until its code has been asked for, nobody else has its number.
+        if self._code is None:
+            os.kill(self._pid, number)
+
+
 @contextlib.contextmanager
 def workers(sink, count, *, url=None):
     """So many production workers, on the tests' database unless `url` names another. The rest is killed at the end."""
-    command = [sys.executable, "manage.py", "worker"]
-    how = {"cwd": ROOT, "env": production(sink, url or database_url()), "stderr": subprocess.DEVNULL}
-    started = [subprocess.Popen(command, **how) for _number in range(count)]
+    url = url or database_url()
+    if url not in NURSERIES:
+        NURSERIES[url] = Nursery(production(sink, url))
+    started = [Worker(NURSERIES[url], sink) for _number in range(count)]
     try:
         yield started
     finally:
         kill(started)
 
 
-def kill(processes):
-    for process in processes:
-        process.kill()
-    for process in processes:
-        process.wait()
+def kill(started):
+    for worker in started:
+        worker.signal(signal.SIGKILL)
+    for worker in started:
+        until(lambda worker=worker: worker.code is not None)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ from newsletter.services.sending import Mailer, mailer
 from tests import mail_sink
 from tests.appointments.race import ROUNDS
 from tests.appointments.test_faults import CUT, ask, at_each_row_of, cut_off, somebody_holds
-from tests.clinic.test_worker import PATIENCE, until
+from tests.clinic.test_worker import until
 from tests.factories import NOON, make_campaign, make_practice, make_subscriber, manager
 from tests.newsletter.killed import (
     ROOT,
@@ -104,19 +104,18 @@ def after_it_was_written_down(campaign, sink, count):
     return killed_while_writing(campaign, sink, count, meanwhile=lambda: None)
 
 
-STAGES = [before_claiming, before_the_network, before_the_text, after_it_was_written_down]
-# With four workers as well where it matters most; the others in the long form.
-CRITICAL = [during_the_text, before_it_is_written_down]
+STAGES = [
+    before_claiming,
+    before_the_network,
+    before_the_text,
+    during_the_text,
+    before_it_is_written_down,
+    after_it_was_written_down,
+]
 
 
-@pytest.mark.parametrize(
-    ("count", "stage"),
-    [
-        *((1, stage) for stage in [*STAGES, *CRITICAL]),
-        *((4, stage) for stage in CRITICAL),
-        *(pytest.param(4, stage, marks=pytest.mark.cluster) for stage in STAGES),
-    ],
-)
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("count", [1, 4])
 def test_killed_workers_leave_uncertain_what_was_in_flight_and_nothing_else(sink, stage, count):
     campaign, _people = begun(count=BEFORE + 2 * count + 3, at=timezone.now())
 
@@ -177,10 +176,11 @@ def test_sigterm_ends_the_letter_in_hand_and_leaves_nothing_uncertain(sink):
     with workers(sink, 2) as started:
         line_up_and_go(2)
         until(lambda: len(gate.held) == 2)
-        for process in started:
-            process.terminate()
+        for worker in started:
+            worker.signal(signal.SIGTERM)
         gate.open()
-        assert [process.wait(PATIENCE) for process in started] == [0, 0]
+        until(lambda: None not in [worker.code for worker in started])
+        assert [worker.code for worker in started] == [0, 0]
 
     assert ledger.tally(campaign) == {"accepted": BEFORE + 2, "queued": 3}
     assert_told_apart(campaign, sink, set())

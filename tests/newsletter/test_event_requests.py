@@ -198,15 +198,14 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("content", ODD)
-def test_no_odd_body_breaks_the_site_whoever_sends_it(client, provider, content):
-    signed = post(client, provider, content)
-    unsigned = client.post(address(provider), content, content_type="application/json")
-    as_form = client.post(address(provider), content, content_type="multipart/form-data; boundary=x")
+def test_no_odd_body_breaks_the_site_whoever_sends_it(client, provider):
+    for content in ODD:
+        signed = post(client, provider, content)
+        unsigned = client.post(address(provider), content, content_type="application/json")
+        as_form = client.post(address(provider), content, content_type="multipart/form-data; boundary=x")
 
-    assert signed.status_code in {200, 400} or provider == "mailgun"
-    assert {signed.status_code, unsigned.status_code, as_form.status_code} <= {200, 400, 403}
-    assert unsigned.status_code == as_form.status_code == 403
+        assert signed.status_code in ({200, 400, 403} if provider == "mailgun" else {200, 400}), content
+        assert unsigned.status_code == as_form.status_code == 403, content
 
 
 def test_a_signed_body_that_says_nothing_known_is_malformed(client, mailgun):

@@ -183,6 +183,7 @@ def play_turn(mailing, number, fault, letters, busy):
 
 @given(story=stories)
 @example(story=[("turn", 0, "", (Letter("lost", (("leave", 0),), ""),)), ("send_again", 0)])
+@example(story=[("turn", 0, "", (Letter("lost", (), ""),)), ("send_again", 0)])
 @settings(
     max_examples=25 * ROUNDS,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -38,8 +38,8 @@ def office(settings, monkeypatch):
     ("answer", "count", "reason"),
     [
         ("550 5.7.1 Relaying denied", 10, "10 letters in a row were refused, the last with: 550 5.7.1 Relaying denied"),
-        ("lost", 5, "After 5 letters in a row the line broke, and nobody knows whether they arrived: lost"),
-        ("lost after", 5, "After 5 letters in a row the line broke, and nobody knows whether they arrived: lost after"),
+        ("lost", 5, "Of 5 letters in a row nobody knows whether they arrived, the last ended with: lost"),
+        ("lost after", 5, "Of 5 letters in a row nobody knows whether they arrived, the last ended with: lost after"),
     ],
 )
 def test_letters_that_fail_one_after_another_pause_the_campaign(office, rate, answer, count, reason):

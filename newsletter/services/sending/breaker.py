@@ -99,7 +99,7 @@ def _end_row(campaign: Campaign, state: Delivery.State, count: int, words: str, 
         rest(campaign, words=words, now=now)
         return
     if state == State.UNCERTAIN:
-        said = _("After %(count)d letters in a row the line broke, and nobody knows whether they arrived: %(words)s")
+        said = _("Of %(count)d letters in a row nobody knows whether they arrived, the last ended with: %(words)s")
     else:
         said = _("%(count)d letters in a row were refused, the last with: %(words)s")
     _pause(campaign, said % {"count": count, "words": words}, now)

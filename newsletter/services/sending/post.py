@@ -82,8 +82,9 @@ class Post:
     def send(self, *, sender: str, to: str, message: bytes) -> Answer:
         """Hands over one whole message with CR LF line ends of which none begins with a dot.
 
-        Raises NotReached when there is no server to talk to. A line that breaks once the text has begun leaves the
-        letter uncertain: the server may have taken it, and there is no way to ask (RFC 1047).
+        Raises NotReached when there is no server to talk to. A line that breaks once the text has begun, or an answer
+        to it that is neither yes nor no, leaves the letter uncertain: the server may have taken it, and there is no
+        way to ask (RFC 1047).
         """
         was_open = self._backend is not None
         self.open()

@@ -33,6 +33,9 @@ def _line(line: bytes) -> bytes:
     length = 0
     for place, byte in enumerate(line):
         token = WRITTEN[byte]
+        if place == len(line) - 1 and byte in b" \t":
+            # Servers may drop blanks at the end of a line.
+            token = b"=%02X" % byte
         if length + len(token) >= LONGEST_LINE:
             lines.append(b"".join(written))
             written, length = [], 0
@@ -41,7 +44,4 @@ def _line(line: bytes) -> bytes:
             token = b"=%02X" % byte
         written.append(token)
         length += len(token)
-    if written and written[-1] in (b" ", b"\t"):
-        # Servers may drop blanks at the end of a line.
-        written[-1] = b"=%02X" % line[-1]
     return SOFT_BREAK.join([*lines, b"".join(written)])

@@ -144,6 +144,22 @@ def test_pieces_can_be_joined_anywhere(before, value, after):
     assert read(message).get_content().replace("\r\n", "\n") == "".join(map(unified, (before, value, after)))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a" * 72 + " ", b"a" * 72 + b"=20="),
+        ("a" * 73 + " ", b"a" * 73 + b"=\r\n=20="),
+        ("a" * 74 + " ", b"a" * 74 + b"=\r\n=20="),
+        ("a" * 74 + "\t\n", b"a" * 74 + b"=\r\n=09"),
+        ("a" * 75, b"a" * 75 + b"="),
+        # A blank before a soft break ends no line of the text.
+        ("a" * 74 + " b", b"a" * 74 + b" =\r\nb="),
+    ],
+)
+def test_a_blank_at_the_end_of_a_line_is_counted_as_it_is_written(text, expected):
+    assert encoded_piece(text) == expected + b"\r\n"
+
+
 def test_pieces_joined_without_their_breaks_are_found_out():
     """The negative control of the two tests above: lines grow too long, and a dot comes to stand first."""
     long = encoded_piece("a" * 70).removesuffix(b"=\r\n") + b"b" * 70 + b"\r\n"

@@ -1,7 +1,10 @@
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article
@@ -14,6 +17,18 @@ validate_link = RegexValidator(
     r"\A(?:https?://[^\s/]+\S*|/(?!/)\S*|mailto:\S+@\S+|tel:\+?[0-9-]+)\Z",
     _("Enter a whole address, like https://example.com/page, or the path of a page of this site, like /offers/."),
 )
+
+
+def stays_while_open(collector: Collector, field: Any, blocks: "models.QuerySet[Block]", using: str) -> None:
+    """What a campaign shows cannot be deleted before that has started: it would go out without it, and nobody said so.
+
+    After that the block goes along, for what was written is frozen. Raises ProtectedError with the campaigns.
+    """
+    is_open = Campaign.objects.using(using).filter(state__in=Campaign.OPEN, blocks__in=blocks.values("pk")).distinct()
+    showing: set[models.Model] = set(is_open.only("subject", "state"))
+    if showing:
+        raise models.ProtectedError("A campaign that has not started shows it.", showing)
+    models.CASCADE(collector, field, blocks, using)
 
 
 class Block(models.Model):
@@ -46,9 +61,9 @@ class Block(models.Model):
         Image, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("picture")
     )
     article = models.ForeignKey(
-        Article, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("article")
+        Article, stays_while_open, null=True, blank=True, related_name="+", verbose_name=_("article")
     )
-    offer = models.ForeignKey(Offer, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("offer"))
+    offer = models.ForeignKey(Offer, stays_while_open, null=True, blank=True, related_name="+", verbose_name=_("offer"))
     link = models.CharField(
         _("leads to"), max_length=500, blank=True, validators=[validate_link], help_text=_("Of a button or a picture.")
     )

@@ -215,7 +215,8 @@ def main() -> None:
                 port = free_port()
                 running.enter_context(process("-m", "bench.mailings", "sink", str(port)))
                 mail = {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "DEFAULT_FROM_EMAIL": "news@bench.invalid"}
-                made = Child("bench.mailings", "child", str(port), url=url, folder=folder, **mail)
+                site = {"BASE_URL": "https://bench.invalid", "ALLOWED_HOSTS": "bench.invalid"}
+                made = Child("bench.mailings", "child", str(port), url=url, folder=folder, **mail, **site)
                 running.callback(made.end)
                 return made
 

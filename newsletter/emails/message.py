@@ -85,22 +85,24 @@ class Prepared:
         self._rendered = rendered
         self._head = _head(rendered, envelope, code)
         self._mark = delivery_header(settings.MAIL_PROVIDER)
-        self._leave = leave_address(PLACEHOLDER).partition(PLACEHOLDER)
+        # The trial's links begin with http, and RFC 8058 section 3.1 wants https.
+        leave = leave_address(PLACEHOLDER)
+        self._leave = leave.partition(PLACEHOLDER) if leave.startswith("https://") else None
         # By whether the person has a name and a token: other words stand for what they have not.
         self._bodies: dict[tuple[bool, bool], _Body] = {}
 
     def for_person(self, person: Person, *, message_id: str, now: datetime) -> bytes:
         """The whole message (RFC 5322): lines end in CRLF, none begins with a dot or is longer than 998.
 
-        `message_id` comes in its angle brackets; `now` with a time zone. A person without a token, as in a test
-        letter, can leave nothing, so that List-Unsubscribe is not there. Raises AddressNotAscii, and ValueError for a
-        Message-ID that is none.
+        `message_id` comes in its angle brackets; `now` with a time zone. A person without a token can leave
+        nothing, and nobody can with one click over plain http, so that List-Unsubscribe is not there. Raises
+        AddressNotAscii, and ValueError for a Message-ID that is none.
         """
         if not MESSAGE_ID.fullmatch(message_id):
             raise ValueError("A Message-ID is a local part and a domain in angle brackets, in ASCII.")
         # The address alone: the name was typed by somebody, and nothing would be gained by showing it there.
         own = f"To: {ascii_address(person.email)}\r\nDate: {format_datetime(now)}\r\nMessage-ID: {message_id}\r\n"
-        if person.token:
+        if person.token and self._leave:
             before, _placeholder, after = self._leave
             # On one line: a server that signs before it folds would break the signature of RFC 8058 section 4.
             own += f"List-Unsubscribe: <{before}{person.token}{after}>\r\n"

@@ -7,6 +7,12 @@ def own_journal(settings, tmp_path):
     settings.VAR = tmp_path
 
 
+@pytest.fixture(autouse=True)
+def https(settings):
+    """The site as patients reach it. Where its links begin with http, as in the trial, no mailing goes to a server."""
+    settings.BASE_URL = "https://elmstreet.example"
+
+
 @pytest.fixture
 def sink(settings):
     """The mail server, a real one, that mailings are sent to."""

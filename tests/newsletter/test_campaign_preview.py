@@ -76,7 +76,7 @@ def test_the_letter_alone_can_do_nothing_but_be_looked_at(client, settings):
     assert policy(letter) == {
         "default-src": "'none'",
         "style-src": "'unsafe-inline'",
-        "img-src": f"'self' {settings.BASE_URL}",
+        "img-src": "'self' http://127.0.0.1:8000",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'self'",

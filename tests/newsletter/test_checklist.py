@@ -393,6 +393,21 @@ def test_the_domain_of_the_sender(settings, sender, expected):
     assert said("Mail server") == []
 
 
+def test_no_mailing_whose_readers_could_not_leave(settings):
+    settings.SENDS_MAIL, settings.BASE_URL = True, "http://127.0.0.1:8000"
+    words = (
+        "The links of the letters would begin with http://127.0.0.1:8000, which readers cannot open: nobody could "
+        "leave the list. Whoever runs the site has to set BASE_URL to the address that patients know, which begins "
+        "with https://."
+    )
+    assert said("Address of the site") == [(STOP, words)]
+    settings.BASE_URL = "https://clinic.example"
+    assert said("Address of the site") == []
+    # Nothing leaves the trial, so its staff may see how a mailing goes.
+    settings.SENDS_MAIL, settings.BASE_URL = False, "http://127.0.0.1:8000"
+    assert said("Address of the site") == []
+
+
 def test_a_mailing_that_mailboxes_would_cut_off():
     long = "<p>" + "Word " * 24_000 + "</p>"
     ((verdict, words),) = said("Size", blocks=[text(long)])

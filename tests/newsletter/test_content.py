@@ -19,7 +19,7 @@ from tests.factories import (
     picture_file,
 )
 
-SITE = "http://127.0.0.1:8000"
+SITE = "https://elmstreet.example"
 HOUR = timedelta(hours=1)
 
 
@@ -36,14 +36,14 @@ HOUR = timedelta(hours=1)
         # Copied out of an older mailing.
         ("/offers/?from=older&q=1", f"{SITE}/offers/?q=1&from=code"),
         ("/offers/?fromage=1", f"{SITE}/offers/?fromage=1&from=code"),
-        ("HTTP://127.0.0.1:8000/team/", f"{SITE}/team/?from=code"),
+        ("HTTPS://elmstreet.example/team/", f"{SITE}/team/?from=code"),
         # A file is no page.
         ("/media/price-list.pdf", f"{SITE}/media/price-list.pdf"),
         # Another port, another host, one that only looks like ours: somebody else's.
         ("http://127.0.0.1:8001/offers/", "http://127.0.0.1:8001/offers/"),
         ("https://example.com/a?b=1&c=2#d", "https://example.com/a?b=1&c=2#d"),
-        ("https://127.0.0.1:8000.example.com/", "https://127.0.0.1:8000.example.com/"),
-        ("//example.com/a", "http://example.com/a"),
+        ("https://elmstreet.example.com/", "https://elmstreet.example.com/"),
+        ("//example.com/a", "https://example.com/a"),
         ("mailto:desk@elmstreet.example", "mailto:desk@elmstreet.example"),
         ("tel:+12125550142", "tel:+12125550142"),
         ("http://[broken", "http://[broken"),

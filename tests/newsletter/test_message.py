@@ -20,7 +20,7 @@ from newsletter.emails.rendering import LEAVE, PREFERENCES, Rendered, filled
 from newsletter.models import MailingRules
 from tests.factories import make_practice
 
-SITE = "http://127.0.0.1:8000"
+SITE = "https://elmstreet.example"
 NOW = datetime(2026, 3, 2, 7, 5, 9, tzinfo=timezone(timedelta(hours=-5)))
 ID = "<n1-2-0123456789abcdef@localhost>"
 ENVELOPE = Envelope(
@@ -92,6 +92,11 @@ def test_each_header_is_there_once():
         ("Content-Type", 'multipart/alternative; boundary="=_two_forms_of_one_letter"'),
     ]
     assert read(message).defects == []
+
+
+def test_leaving_with_one_click_is_offered_over_https_alone(settings):
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    assert [name for name in read(sent()).keys() if name.startswith("List-Unsubscribe")] == []  # noqa: SIM118
 
 
 def test_both_forms_say_what_was_rendered():

@@ -13,7 +13,7 @@ from newsletter.emails.person import Person
 from newsletter.emails.rendering import MARK, TooLarge, filled, render, with_name_marks
 from tests.factories import NOON, make_article, make_campaign, make_image, make_offer, make_practice
 
-SITE = "http://127.0.0.1:8000"
+SITE = "https://elmstreet.example"
 ADA = Person("ada@example.com", "Ada", "t0ken")
 ENDS = datetime(2026, 5, 1, 3, 59, tzinfo=UTC)
 OUTSIDE = {"link", "script", "iframe", "object", "embed", "form", "input", "video", "svg", "base"}
@@ -96,7 +96,8 @@ def test_the_plain_text_says_it_all(letter):
         == f"""\
 May <news>
 
-Hello Ada, see us: {SITE}/team/?from=maycode1.
+Hello Ada, see us:
+{SITE}/team/?from=maycode1.
 
 Hours & days
 ------------

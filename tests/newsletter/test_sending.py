@@ -48,7 +48,7 @@ def test_each_letter_has_its_own_number_and_links(sink):
     for message, person in zip(sink.accepted, people, strict=True):
         token = tokens.token_for(campaign.code, person.email)
         assert message["Message-ID"] == tokens.message_id(campaign.pk, person.pk)
-        assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/newsletter/unsubscribe/{token}/>"
+        assert message["List-Unsubscribe"] == f"<https://elmstreet.example/newsletter/unsubscribe/{token}/>"
         assert tokens.of_message_id(message["Message-ID"]) == (campaign.pk, person.pk)
         delivery = campaign.deliveries.get(subscriber=person)
         assert bytes(delivery.token_hash) == tokens.hashed(token)

@@ -203,7 +203,7 @@ def test_a_form_on_another_site_is_refused_in_words(headers):
     [
         {},
         {"origin": "http://testserver"},
-        {"origin": "http://127.0.0.1:8000"},
+        {"origin": "https://elmstreet.example"},
         {"origin": "http://testserver", "sec-fetch-site": "same-origin"},
         {"sec-fetch-site": "none"},
     ],

@@ -22,7 +22,10 @@ def checks(practice: Practice | None) -> Iterator[Check]:
                 "nobody."
             ),
         )
-    elif practice:
+        return
+    if not settings.BASE_URL.startswith("https://"):
+        yield _no_way_out()
+    if practice:
         yield _domain(practice)
 
 
@@ -36,6 +39,15 @@ def _postal_address(practice: Practice | None) -> Check:
     if practice and practice.has_postal_address:
         return Check(name, Verdict.OK, practice.address_line)
     return Check(name, Verdict.STOP, _("The practice has no street and city. The law wants them in every newsletter."))
+
+
+def _no_way_out() -> Check:
+    # With http this machine alone opens it, and RFC 8058 section 3.1 wants https for leaving with one click.
+    words = _(
+        "The links of the letters would begin with %(url)s, which readers cannot open: nobody could leave the list. "
+        "Whoever runs the site has to set BASE_URL to the address that patients know, which begins with https://."
+    )
+    return Check(_("Address of the site"), Verdict.STOP, words % {"url": settings.BASE_URL})
 
 
 def _domain(practice: Practice) -> Check:

@@ -27,6 +27,7 @@ from newsletter.emails.person import Person
 from newsletter.models import Campaign, Delivery, Subscriber
 from newsletter.services import reconciling, tokens
 from newsletter.services.campaigns import NotNow
+from newsletter.services.offers_shown import frozen, offers_in
 
 # As many rows as are ever counted or paged through: a ledger may have millions, and nobody reads them one by one.
 MOST_LISTED = 10_000
@@ -192,7 +193,7 @@ class DeliveryAdmin(admin.ModelAdmin):
         person = Person(email=found.subscriber.email, name=found.subscriber.name, token=token)
         at = found.attempted_at or timezone.now()
         try:
-            letter = rendering.filled(rendering.render(found.campaign.content, now=at), person)
+            letter = rendering.filled(rendering.render(frozen(found.campaign, now=at), now=at), person)
         except rendering.TooLarge as reason:
             return HttpResponse(str(reason), content_type="text/plain; charset=utf-8")
         if request.GET.get("as") == "text":
@@ -211,6 +212,7 @@ class DeliveryAdmin(admin.ModelAdmin):
             "is_for_nobody": has_failed and not may_be_written_to,
             "is_uncertain": delivery is not None and delivery.state == Delivery.State.UNCERTAIN,
             "is_read_here": _is_read_here(),
+            "may_differ": delivery is not None and _may_differ(delivery),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **offers})
 
@@ -220,6 +222,12 @@ def _beginning_with(typed: str) -> Sequence[int]:
     return list(
         folded.filter(folded__startswith=typed.lower()).order_by("pk").values_list("pk", flat=True)[:MOST_FOUND]
     )
+
+
+def _may_differ(delivery: Delivery) -> bool:
+    """Whether the letter may have held an offer that nobody can show any more."""
+    content = delivery.campaign.content
+    return delivery.attempted_at is not None and content is not None and bool(offers_in(content))
 
 
 def _is_read_here() -> bool:

@@ -26,7 +26,7 @@ from newsletter.emails.rendering import Rendered, TooLarge, filled, render
 from newsletter.forms.test_letter import TestLetterForm
 from newsletter.models import Campaign
 from newsletter.services import test_letters
-from newsletter.services.letter_shown import content_for
+from newsletter.services.offers_shown import content_for
 from newsletter.services.sending.post import NotReached
 
 
@@ -171,8 +171,9 @@ def _missing(campaign: Campaign, content: Content, now: datetime) -> list[str]:
     if campaign.is_open and (pictures := pictures_awaited(campaign)):
         names = ", ".join(picture.title for picture in pictures)
         words.append(_("Not in it yet, because they are being prepared: %(pictures)s.") % {"pictures": names})
+    written = cast(Content, campaign.content) if campaign.content else content
     standing = shown_blocks(content, now=now)
-    ended = [piece["title"] for piece in content["blocks"] if piece["kind"] == "offer" and piece not in standing]
+    ended = [piece["title"] for piece in written["blocks"] if piece["kind"] == "offer" and piece not in standing]
     if ended:
         words.append(_("Left out, because the offer has ended: %(offers)s.") % {"offers": ", ".join(ended)})
     return words

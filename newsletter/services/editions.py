@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from newsletter.emails.content import Content, Piece, shown_blocks
 from newsletter.emails.rendering import MARK, with_name_marks
 from newsletter.models import Campaign
-from newsletter.services.offers_shown import offers_in, still_current, with_offers
+from newsletter.services.offers_shown import frozen
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,8 @@ def on_the_site(slug: str) -> Campaign:
 
 def edition(campaign: Campaign, *, now: datetime) -> Edition:
     """The mailing to nobody in particular: a name gives way to its fallback."""
-    content = cast(Content, campaign.content)
-    still = with_offers(content, still_current(offers_in(content), now=now))
-    return Edition(_words(content["introduction"]), [_shown(piece) for piece in shown_blocks(still, now=now)])
+    content = frozen(campaign, now=now)
+    return Edition(_words(content["introduction"]), [_shown(piece) for piece in shown_blocks(content, now=now)])
 
 
 def _shown(piece: Piece) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""An offer that has ended, also early, or was deleted is gone: from letters not yet sent and from the archive."""
+"""An offer that has ended, also early, or was deleted is gone: from letters not yet sent, from what is shown of them at
+the desk, and from the archive."""
 
 from datetime import datetime
+from typing import cast
 
 from clinic.models import Offer
-from newsletter.emails.content import Content
+from newsletter.emails.content import Content, content_of
+from newsletter.models import Campaign
 
 
 def offers_in(content: Content) -> set[int]:
@@ -19,3 +22,14 @@ def with_offers(content: Content, offers: set[int]) -> Content:
     """The content with these offers and no others."""
     blocks = [piece for piece in content["blocks"] if piece["kind"] != "offer" or piece["id"] in offers]
     return {**content, "blocks": blocks}
+
+
+def frozen(campaign: Campaign, *, now: datetime) -> Content:
+    """What was frozen when it started, as it stands at `now`."""
+    content = cast(Content, campaign.content)
+    return with_offers(content, still_current(offers_in(content), now=now))
+
+
+def content_for(campaign: Campaign, *, now: datetime) -> Content:
+    """The letter for its writers: as it would be now, or of one that has started as it still goes out."""
+    return frozen(campaign, now=now) if campaign.content else content_of(campaign, now=now)

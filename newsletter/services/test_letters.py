@@ -13,7 +13,7 @@ from clinic.rate_limits import Limit
 from newsletter.emails.message import AddressNotAscii, Envelope, Person, Prepared, ascii_address
 from newsletter.emails.rendering import render
 from newsletter.models import Campaign, Delivery
-from newsletter.services.letter_shown import content_for
+from newsletter.services.offers_shown import content_for
 from newsletter.services.sending.post import NotReached, Post
 
 # Stands in the links of a test letter; the pages behind them say that it was one. Real ones are 32 characters long.

@@ -122,6 +122,28 @@ def test_what_is_written_stays_words(client):
         assert "<script>alert" not in html(client.get(address(campaign, page)))
 
 
+@pytest.mark.parametrize("gone", ["ended early", "deleted"])
+def test_an_offer_that_is_gone_since_it_started_is_not_shown(client, gone):
+    now = timezone.now()
+    peel = factories.make_offer(title="Peel", ends_at=now + timedelta(days=9))
+    campaign = started("accepted", "queued", blocks=[TEXT, {"kind": "offer", "offer": peel}])
+    sent, waiting = campaign.deliveries.order_by("pk")
+    pages = [address(campaign, "preview/letter"), f"/admin/newsletter/delivery/{waiting.pk}/letter/"]
+    assert ["Peel" in html(client.get(page)) for page in pages] == [True, True]
+    if gone == "deleted":
+        peel.delete()
+    else:
+        type(peel).objects.filter(pk=peel.pk).update(ends_at=timezone.now())
+    assert ["Peel" in html(client.get(page)) for page in pages] == [False, False]
+    said = client.get(address(campaign, "preview")).context["shown"]
+    assert (said.missing, "Peel" in said.letter.text) == (["Left out, because the offer has ended: Peel."], False)
+    # What has reached somebody with it is shown with it, as long as it is known when it ended.
+    assert ("Peel" in html(client.get(f"/admin/newsletter/delivery/{sent.pk}/letter/"))) is (gone == "ended early")
+    words = "An offer that was deleted after the letter had been sent is not shown"
+    shown = [words in html(client.get(f"/admin/newsletter/delivery/{one.pk}/change/")) for one in (sent, waiting)]
+    assert shown == [True, False]
+
+
 def test_what_is_missing_in_it_is_said(client):
     now = timezone.now()
     over = factories.make_offer(

@@ -6,11 +6,10 @@ from datetime import datetime
 from functools import cached_property
 
 from django.core.validators import slug_re
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic.models import Offer, Practice, Treatment
-from clinic.templatetags.clinic import money
+from clinic.templatetags.clinic import last_moment, money
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,9 @@ class WantedOffer:
 
     @cached_property
     def until(self) -> str:
-        """Its last day, on the practice's own calendar."""
+        """Its last day, or moment, on the practice's own clock."""
         practice = Practice.objects.only("time_zone").first()
-        last = self.offer.last_moment.astimezone(practice.zone if practice else None)
-        return _("Until %(day)s") % {"day": date_format(last, "DATE_FORMAT")}
+        return _("Until %(day)s") % {"day": last_moment(self.offer.ends_at, practice.zone if practice else None)}
 
     @cached_property
     def words(self) -> str:

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -55,8 +55,3 @@ class Offer(models.Model):
 
     def has_ended(self, now: datetime) -> bool:
         return self.ends_at <= now
-
-    @property
-    def last_moment(self) -> datetime:
-        """For “until which day”: what ends at midnight ends with the day before."""
-        return self.ends_at - timedelta(microseconds=1)

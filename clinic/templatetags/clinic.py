@@ -1,7 +1,9 @@
+from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 from django import template
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -31,6 +33,16 @@ def price(treatment: Treatment) -> str:
 @register.filter
 def minutes(number: int | None) -> str:
     return _("%(number)d min") % {"number": number} if number else ""
+
+
+@register.filter
+def last_moment(end: datetime, zone: tzinfo | None = None) -> str:
+    """“April 30, 2026, 3 p.m. EDT” in this zone, else in the one that holds; what ends at midnight ends with the day
+    before, “April 30, 2026”."""
+    local = timezone.localtime(end, zone)
+    if local.time() == time.min:
+        return date_format(local - timedelta(microseconds=1), "DATE_FORMAT")
+    return f"{date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
 
 
 @register.filter

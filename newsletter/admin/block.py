@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from articles.models import Article
 from clinic.models import Offer, User
+from clinic.templatetags.clinic import last_moment
 from newsletter.forms.campaign import SHOWN, BlockForm, BlockFormSet
 from newsletter.models import Block, Campaign
 
@@ -102,7 +103,7 @@ def _shortened(offers: QuerySet[Offer]) -> QuerySet[Offer]:
 
 def _told(offer: Offer) -> str:
     now = timezone.now()
-    day = date_format(timezone.localtime(offer.last_moment), "DATE_FORMAT")
+    day = last_moment(offer.ends_at)
     if offer.ends_at <= now:
         return _("%(offer)s (ended on %(day)s)") % {"offer": offer.title, "day": day}
     if offer.starts_at > now:

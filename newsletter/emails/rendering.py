@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -16,12 +16,11 @@ from zoneinfo import ZoneInfo
 
 import css_inline
 from django.template.loader import render_to_string
-from django.utils.formats import date_format
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from clinic.templatetags.clinic import minutes, money
+from clinic.templatetags.clinic import last_moment, minutes, money
 from newsletter.emails.content import Content, PictureShown, Piece, shown_blocks
 from newsletter.emails.person import Person, leave_address, preferences_address
 from newsletter.emails.plain_text import heading, text_of, wrapped
@@ -156,9 +155,8 @@ def _laid_out(piece: Piece, zone: ZoneInfo) -> dict[str, Any]:
         shown |= {"title_text": heading(piece["title"]), "standfirst_text": wrapped(piece["standfirst"])}
         shown["time"] = minutes(piece["minutes"])
     elif piece["kind"] == "offer":
-        # What ends at midnight ends with the day before.
-        last_moment = datetime.fromisoformat(piece["ends_at"]).astimezone(zone) - timedelta(microseconds=1)
-        shown |= {"title_text": heading(piece["title"]), "until": date_format(last_moment, "DATE_FORMAT")}
+        until = last_moment(datetime.fromisoformat(piece["ends_at"]), zone)
+        shown |= {"title_text": heading(piece["title"]), "until": until}
         shown |= {"summary_text": wrapped(piece["summary"]), "terms_text": wrapped(piece["terms"])}
         shown["cost"] = money(Decimal(piece["price"]), piece["currency"]) if piece["price"] is not None else ""
     if picture := shown.get("picture"):

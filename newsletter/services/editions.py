@@ -1,7 +1,7 @@
 """A mailing as the site shows it to everyone, from what was frozen when it was sent."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -53,8 +53,7 @@ def _shown(piece: Piece) -> dict[str, Any]:
     if piece["kind"] == "text":
         shown["html"] = _words(piece["html"])
     elif piece["kind"] == "offer":
-        # For “until which day”: what ends at midnight ends with the day before.
-        shown["last_moment"] = datetime.fromisoformat(piece["ends_at"]) - timedelta(microseconds=1)
+        shown["ends_at"] = datetime.fromisoformat(piece["ends_at"])
         shown["price"] = None if piece["price"] is None else Decimal(piece["price"])
     if picture := shown.get("picture"):
         # Browsers may load pictures from the host of the page alone, under whichever of its names it was asked for.

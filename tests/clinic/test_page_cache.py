@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from threading import Thread
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
@@ -144,10 +145,11 @@ def test_a_kept_page_still_answers_304_and_a_head(client, db):
 def test_days_are_those_of_the_practice(client, db):
     make_practice(time_zone="America/Los_Angeles")
     make_location()
-    midnight = timezone.now().replace(hour=3, minute=0) + timedelta(days=40)
-    make_offer(ends_at=midnight)
-    day = (midnight - timedelta(days=1)).date()
-    assert f"Until {date_format(day)}<" in client.get("/offers/").content.decode()
+    evening = timezone.now().replace(hour=3, minute=0) + timedelta(days=40)
+    make_offer(ends_at=evening)
+    local = evening.astimezone(ZoneInfo("America/Los_Angeles"))
+    until = f"Until {date_format(local, 'DATETIME_FORMAT')} {local:%Z}<"
+    assert (local.date() < evening.date(), until in client.get("/offers/").content.decode()) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,12 @@ def test_it_has_no_link_of_any_reader(client, edition):
     assert "/newsletter/preferences/" not in page
 
 
+def test_an_offer_is_shown_with_the_hour_at_which_it_ends(client, edition):
+    edition.content["blocks"][2]["ends_at"] = "2036-05-01T19:00:00+00:00"
+    edition.save()
+    assert "Until May 1, 2036, 3 p.m. EDT<" in shown(client, "/newsletter/archive/spring/")
+
+
 @pytest.mark.parametrize("end", ["passes", "is brought forward", "deleted"])
 def test_an_offer_that_has_ended_is_gone_from_the_kept_page_too(client, edition, end):
     from clinic.models import Offer

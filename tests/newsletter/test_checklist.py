@@ -67,7 +67,7 @@ def test_a_mailing_in_order_from_top_to_bottom():
         Check("Merge fields", OK, "None is left over or misspelt."),
         Check("Pictures", OK, "Each can be shown, and says in words what is on it."),
         Check("Articles", OK, "“Scars” is on the site."),
-        Check("Offers", OK, "“Peel” holds (until March 11, 2026, 8 a.m.)."),
+        Check("Offers", OK, "“Peel” holds (until March 11, 2026, 8 a.m. EDT)."),
         Check("Links", OK, "Each says where it leads."),
         Check("Audience", OK, "It reaches people who are on the list."),
         Check("Postal address", OK, "12 Orchard Street, New York, NY 10002"),
@@ -233,13 +233,13 @@ def offers(scheduled_at=None, **fields):
 
 def test_offers_hold_when_the_mailing_goes_and_a_while_after():
     # The clocks of the practice: New York, five hours behind in winter.
-    assert offers(ends_at=NOON) == [(STOP, "“Peel” has ended (March 2, 2026, 7 a.m.).")]
+    assert offers(ends_at=NOON) == [(STOP, "“Peel” has ended (March 2, 2026, 7 a.m. EST).")]
     assert offers(ends_at=NOON + DAY) == [
-        (WARNING, "“Peel” ends soon after (March 3, 2026, 7 a.m.): who reads it later misses it.")
+        (WARNING, "“Peel” ends soon after (March 3, 2026, 7 a.m. EST): who reads it later misses it.")
     ]
-    assert offers(ends_at=NOON + 2 * DAY) == [(OK, "“Peel” holds (until March 4, 2026, 7 a.m.).")]
+    assert offers(ends_at=NOON + 2 * DAY) == [(OK, "“Peel” holds (until March 4, 2026, 7 a.m. EST).")]
     assert offers(starts_at=NOON + DAY, ends_at=NOON + 3 * DAY) == [
-        (STOP, "“Peel” begins only after this goes out (March 3, 2026, 7 a.m.).")
+        (STOP, "“Peel” begins only after this goes out (March 3, 2026, 7 a.m. EST).")
     ]
 
 
@@ -251,13 +251,13 @@ def test_an_offer_that_ends_at_midnight_is_told_with_its_last_day():
 
 def test_offers_are_looked_at_as_they_are_when_a_scheduled_mailing_goes():
     at = NOON + 2 * DAY
-    assert offers(at, ends_at=at) == [(STOP, "“Peel” ends before this goes out (March 4, 2026, 7 a.m.).")]
+    assert offers(at, ends_at=at) == [(STOP, "“Peel” ends before this goes out (March 4, 2026, 7 a.m. EST).")]
     assert offers(at, ends_at=at + DAY) == [
-        (WARNING, "“Peel” ends soon after (March 5, 2026, 7 a.m.): who reads it later misses it.")
+        (WARNING, "“Peel” ends soon after (March 5, 2026, 7 a.m. EST): who reads it later misses it.")
     ]
-    assert offers(at, starts_at=at, ends_at=at + 2 * DAY) == [(OK, "“Peel” holds (until March 6, 2026, 7 a.m.).")]
+    assert offers(at, starts_at=at, ends_at=at + 2 * DAY) == [(OK, "“Peel” holds (until March 6, 2026, 7 a.m. EST).")]
     # A time that has passed is not gone back to.
-    assert offers(NOON - DAY, ends_at=NOON) == [(STOP, "“Peel” has ended (March 2, 2026, 7 a.m.).")]
+    assert offers(NOON - DAY, ends_at=NOON) == [(STOP, "“Peel” has ended (March 2, 2026, 7 a.m. EST).")]
 
 
 def test_articles_are_on_the_site_when_the_mailing_goes():

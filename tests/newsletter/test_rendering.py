@@ -122,7 +122,7 @@ Peel
 
 $99
 Less than usual.
-Until April 30, 2026
+Until April 30, 2026, 11:59 p.m. EDT
 
 New
 patients.
@@ -240,6 +240,15 @@ def test_an_ended_offer_is_gone_and_the_rest_stays():
     alone = render(content(blocks=[offer]), now=ENDS)
     assert gone in alone.html
     assert f"{gone}\nSee what we offer now: {SITE}/offers/\n" in alone.text
+
+
+def test_an_offer_that_ends_at_midnight_ends_with_the_day_before(db):
+    make_practice()
+    offer = make_offer(starts_at=NOON, ends_at=datetime(2026, 5, 1, 4, tzinfo=UTC))
+    campaign = make_campaign(blocks=[{"kind": "offer", "offer": offer}])
+    letter = render(content_of(campaign, now=NOON), now=NOON)
+    assert "\nUntil April 30, 2026\n" in letter.text
+    assert ">Until April 30, 2026<" in letter.html
 
 
 def test_a_letter_above_100_kb_is_refused_in_words():

@@ -1,7 +1,7 @@
 """Whether the articles and offers in it are on the site when it goes out."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import formats
 from django.utils.timezone import localtime
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article
 from clinic.models import Offer
+from clinic.templatetags.clinic import last_moment
 from newsletter.models import Block
 from newsletter.services.checklist.verdicts import Check, Verdict
 
@@ -36,7 +37,8 @@ def _article(article: Article, at: datetime) -> Check:
 
 
 def _offer(offer: Offer, now: datetime, at: datetime) -> Check:
-    name, said = _("Offers"), {"title": offer.title, "end": _end(offer), "start": _moment(offer.starts_at)}
+    name, end = _("Offers"), last_moment(offer.ends_at)
+    said = {"title": offer.title, "end": end, "start": _moment(offer.starts_at)}
     if offer.ends_at <= now:
         return Check(name, Verdict.STOP, _("“%(title)s” has ended (%(end)s).") % said)
     if offer.ends_at <= at:
@@ -50,12 +52,6 @@ def _offer(offer: Offer, now: datetime, at: datetime) -> Check:
     return Check(name, Verdict.OK, _("“%(title)s” holds (until %(end)s).") % said)
 
 
-def _end(offer: Offer) -> str:
-    """As readers see it: what ends at midnight ends with the day before."""
-    if localtime(offer.ends_at).time() == time.min:
-        return formats.date_format(localtime(offer.last_moment), "DATE_FORMAT")
-    return _moment(offer.ends_at)
-
-
 def _moment(instant: datetime) -> str:
-    return formats.date_format(localtime(instant), "DATETIME_FORMAT")
+    local = localtime(instant)
+    return f"{formats.date_format(local, 'DATETIME_FORMAT')} {local:%Z}"

@@ -21,7 +21,8 @@ from clinic.models import User
 from newsletter.admin import sending_page
 from newsletter.forms.schedule import RateForm, ScheduleForm
 from newsletter.models import Campaign
-from newsletter.services import campaigns, checklist
+from newsletter.services import campaigns
+from newsletter.services.checklist import Check
 from newsletter.templatetags.newsletter_clock import moment
 
 State = Campaign.State
@@ -50,9 +51,12 @@ def sending_urls(site: AdminSite) -> list[URLPattern]:
 @require_GET
 def sending(request: HttpRequest, pk: int) -> HttpResponse:
     """Without scripts `?count` counts whom it reaches, and `?checks=all` looks at links and domain as well."""
-    campaign, all_checks = _campaign(request, pk), "checks" in request.GET
+    campaign, now, all_checks = _campaign(request, pk), timezone.now(), "checks" in request.GET
+    slow, seconds = None, 0
+    if all_checks and campaign.is_open:
+        slow, seconds = sending_page.looked_outside(campaign, by=cast(User, request.user), now=now)
     is_counted = all_checks or "count" in request.GET
-    return _page(request, campaign, now=timezone.now(), all_checks=all_checks, is_counted=is_counted)
+    return _waiting(_page(request, campaign, now=now, slow=slow, is_counted=is_counted), seconds)
 
 
 @require_GET
@@ -66,9 +70,10 @@ def audience(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def checks(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the page that waits for the network."""
-    campaign = _campaign(request, pk)
-    found = checklist.slow(campaign, now=timezone.now())
-    return TemplateResponse(request, "admin/newsletter/campaign/sending_checks.html", {"checks": found})
+    by, now = cast(User, request.user), timezone.now()
+    found, seconds = sending_page.looked_outside(_campaign(request, pk), by=by, now=now)
+    part = TemplateResponse(request, "admin/newsletter/campaign/sending_checks.html", {"checks": found})
+    return _waiting(part, seconds)
 
 
 @require_GET
@@ -211,10 +216,10 @@ def _page(
     now: datetime,
     form: ScheduleForm | None = None,
     rate_form: RateForm | None = None,
-    all_checks: bool = False,
+    slow: list[Check] | None = None,
     is_counted: bool = False,
 ) -> HttpResponse:
-    shown = sending_page.context(campaign, now=now, form=form, rate_form=rate_form, all_checks=all_checks)
+    shown = sending_page.context(campaign, now=now, form=form, rate_form=rate_form, slow=slow)
     context = {
         **admin.site.each_context(request),
         "title": _("Check and send") if campaign.is_open else _("Sending"),
@@ -225,6 +230,12 @@ def _page(
     }
     status = 422 if form or rate_form else 200
     return TemplateResponse(request, "admin/newsletter/campaign/sending.html", context, status=status)
+
+
+def _waiting(response: HttpResponse, seconds: int) -> HttpResponse:
+    if seconds:
+        response.status_code, response["Retry-After"] = 429, str(seconds)
+    return response
 
 
 def _campaign(request: HttpRequest, pk: int) -> Campaign:

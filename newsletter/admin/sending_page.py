@@ -11,15 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic.models import User
+from clinic.rate_limits import Limit
 from newsletter.forms.schedule import RateForm, ScheduleForm
 from newsletter.models import Campaign, Delivery, MailingRules
 from newsletter.services import checklist
-from newsletter.services.checklist import Verdict
+from newsletter.services.checklist import Check, Verdict
 from newsletter.services.progress import progress
 
 State = Campaign.State
 # A worker starts what is due within seconds; when it has not, something is wrong with it.
 STARTS_WITHIN = timedelta(minutes=2)
+# Each look at the links occupies a thread of the site for up to 15 seconds.
+LOOKS = Limit("newsletter.looks_outside", 6, timedelta(minutes=1))
 COUNTED_QUICKLY = 100_000  # letters
 # In the order of a letter's life; those that staff should look at have a place where they can do something.
 SHOWN = (
@@ -47,7 +51,12 @@ class Line:
 
 
 def context(
-    campaign: Campaign, *, now: datetime, form: ScheduleForm | None, rate_form: RateForm | None, all_checks: bool
+    campaign: Campaign,
+    *,
+    now: datetime,
+    form: ScheduleForm | None,
+    rate_form: RateForm | None,
+    slow: list[Check] | None,
 ) -> dict[str, Any]:
     here, rules = zone(), MailingRules.current()
     shown: dict[str, Any] = {
@@ -61,12 +70,12 @@ def context(
         "has_started": campaign.started_at is not None,
     }
     if campaign.is_open:
-        return shown | _before(campaign, now=now, here=here, form=form, all_checks=all_checks)
+        return shown | _before(campaign, now=now, here=here, form=form, slow=slow)
     return shown | progress_context(campaign, now=now)
 
 
 def _before(
-    campaign: Campaign, *, now: datetime, here: ZoneInfo, form: ScheduleForm | None, all_checks: bool
+    campaign: Campaign, *, now: datetime, here: ZoneInfo, form: ScheduleForm | None, slow: list[Check] | None
 ) -> dict[str, Any]:
     quick = checklist.quick(campaign, now=now)
     is_due = campaign.scheduled_at is not None and campaign.scheduled_at <= now
@@ -78,11 +87,24 @@ def _before(
         "quick": quick,
         "obstacles": obstacles,
         "may_be_sent": not (obstacles or is_starting(campaign, now=now)),
-        "slow": checklist.slow(campaign, now=now) if all_checks else None,
+        "slow": slow,
         "form": form or ScheduleForm(zone=here, now=now, initial=opened),
         "poll_seconds": (3 if is_due else 15) if campaign.state == State.SCHEDULED else None,
         **_standing(campaign, now=now),
     }
+
+
+def looked_outside(campaign: Campaign, *, by: User, now: datetime) -> tuple[list[Check], int]:
+    """What the network says of links and domain; or one line that asks to wait, and how many seconds.
+
+    Call it outside of atomic().
+    """
+    wait = LOOKS.count(str(by.pk), now=now)
+    if wait is None:
+        return checklist.slow(campaign, now=now), 0
+    words = _("You have had them looked at %(most)d times within a minute. Look again in %(seconds)d seconds.")
+    seconds = int(wait.total_seconds()) + 1
+    return [Check(_("Links and domain"), Verdict.UNKNOWN, words % {"most": LOOKS.most, "seconds": seconds})], seconds
 
 
 def _standing(campaign: Campaign, *, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from articles.models import Article
-from newsletter.services.checklist import Network, Verdict, following, slow
+from newsletter.services.checklist import Network, Verdict, following, network, slow
 from newsletter.services.checklist.network import is_public
 from tests.factories import NOON, make_article, make_campaign, make_offer
 from tests.newsletter.outside import SILENCE, drips, names, site
@@ -139,6 +139,25 @@ def test_a_link_behind_a_redirect_that_leads_nowhere_is_told(shop, outside):
     assert said(outside, url) == [(Verdict.STOP, f"{url} leads nowhere: the page is not there (404).")]
 
 
+def test_a_link_behind_a_redirect_to_no_address_is_told(shop, outside):
+    shop.pages["/x"] = (302, "http://[")
+    url = shop.url("/x", "shop.example")
+    assert said(outside, url) == [(Verdict.STOP, f"{url} is redirected to what is no address of the web.")]
+
+
+def test_a_site_with_many_header_fields_is_one_like_any_other(shop, outside):
+    def page(handler):
+        handler.send_response(302)
+        for number in range(120):
+            handler.send_header(f"X-{number}", "y")
+        handler.send_header("LOCATION", "/there")
+        handler.end_headers()
+
+    shop.pages["/x"] = page
+    assert said(outside, shop.url("/x", "shop.example")) == [(Verdict.OK, "1 link answers.")]
+    assert [path for _method, path in shop.asked] == ["/x", "/there"]
+
+
 PRIVATE = [
     "127.0.0.1",
     "127.8.9.10",
@@ -255,7 +274,7 @@ def test_nor_other_schemes_behind_a_redirect(shop, outside):
         ]
 
 
-@pytest.mark.parametrize("url", ["http://exa mple.com/", "http://[::1/", "http://shop.example:99999/", "https:///x"])
+@pytest.mark.parametrize("url", ["http://exa mple.com/", "http://[::1/", "http://shop.example:99999/", "http:///x"])
 def test_what_is_no_address_is_told(outside, url):
     assert said(outside, url) == [(Verdict.STOP, f"{url} is not an address of the web.")]
 
@@ -293,7 +312,9 @@ def test_an_article_that_appears_later_is_not_missed_now(own, outside):
     assert own.asked == [("HEAD", f"/articles/here/?from={campaign.code}")]
 
 
-def test_names_that_do_not_exist_and_names_that_nobody_answers_for(dns, outside, shop):
+def test_names_that_do_not_exist_and_names_that_nobody_answers_for(monkeypatch, dns, outside, shop):
+    # Else three seconds pass.
+    monkeypatch.setattr(network, "LOOK_UP", 0.5)
     dns.records["quiet.example"] = SILENCE
     nowhere, quiet = shop.url("/", "nowhere.example"), shop.url("/", "quiet.example")
     assert said(outside, nowhere, quiet) == [
@@ -351,7 +372,7 @@ def test_five_are_asked_at_once(outside, shop):
 
 
 def test_the_patience_for_all_fits_into_what_is_promised():
-    assert following.PATIENCE == 5
+    assert (network.LOOK_UP, following.PATIENCE) == (3, 5)
     assert following.ALL_PATIENCE < 15
 
 

@@ -221,6 +221,23 @@ def test_links_and_domain_are_looked_at_afterwards(desk, monkeypatch):
     assert calls == [campaign, campaign]
 
 
+@pytest.mark.parametrize(("noun", "query"), [("sending/checks", {}), ("sending", {"checks": "all"})])
+def test_who_looks_at_the_links_again_and_again_is_asked_to_wait(desk, monkeypatch, noun, query):
+    calls = []
+    monkeypatch.setattr(checklist, "slow", lambda campaign, *, now: calls.append(campaign) or [])
+    campaign = factories.make_campaign()
+    assert [desk.get(address(campaign, noun), query).status_code for _look in range(6)] == [200] * 6
+    refused = desk.get(address(campaign, noun), query)
+    assert (refused.status_code, len(calls)) == (429, 6)
+    words = r"You have had them looked at 6 times within a minute\. Look again in (\d+) seconds\."
+    assert re.search(words, words_on(refused))[1] == refused["Retry-After"]
+    # The page itself, and a colleague's look, wait for nobody.
+    assert desk.get(address(campaign)).status_code == 200
+    other = Client()
+    other.force_login(factories.manager())
+    assert other.get(address(campaign, noun), query).status_code == 200
+
+
 def test_sending_now_after_a_second_look(desk, mary):
     factories.make_subscriber()
     campaign = factories.make_campaign()

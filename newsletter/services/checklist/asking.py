@@ -4,8 +4,6 @@ import asyncio
 import re
 import ssl
 from dataclasses import dataclass
-from http.client import parse_headers
-from io import BytesIO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from django.conf import settings
@@ -19,6 +17,8 @@ MOST_ADDRESSES = 4
 PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"[a-z0-9._:-]{1,253}")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Read by itself: the library refuses a head that browsers take, such as one of a hundred fields.
+LOCATION = re.compile(rb"^location:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 class Private(Exception):
@@ -37,6 +37,10 @@ class NotHttp(Exception):
     """What answered does not speak HTTP."""
 
 
+class LostOnTheWay(Exception):
+    """It redirects to what is no address."""
+
+
 class GoesRound(Exception):
     """One redirect after the other."""
 
@@ -50,8 +54,8 @@ class Answer:
 async def follow(url: str, network: Network) -> int:
     """The status that a reader gets in the end. Each redirect is looked at like a link of its own.
 
-    Raises Private, NotTried, NoAddress, NotHttp, GoesRound, network.NoRecord, network.NoAnswer, OSError (also when TLS
-    fails). It has no time limit of its own.
+    Raises Private, NotTried, NoAddress, NotHttp, LostOnTheWay, GoesRound, network.NoRecord, network.NoAnswer, OSError
+    (also when TLS fails). It has no time limit of its own.
     """
     for _step in range(MOST_REDIRECTS + 1):
         answer = await _ask("HEAD", url, network)
@@ -60,7 +64,10 @@ async def follow(url: str, network: Network) -> int:
             answer = await _ask("GET", url, network)
         if answer.status not in REDIRECTS or not answer.location:
             return answer.status
-        url = urljoin(url, answer.location)
+        try:
+            url = urljoin(url, answer.location)
+        except ValueError:
+            raise LostOnTheWay from None
     raise GoesRound
 
 
@@ -139,4 +146,5 @@ async def _read(reader: asyncio.StreamReader) -> Answer:
             raise NotHttp
         status = int(said[1])
         if status >= 200:
-            return Answer(status, parse_headers(BytesIO(headers)).get("Location", ""))
+            found = LOCATION.search(headers)
+            return Answer(status, found[1].decode("latin-1").strip() if found else "")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.models import Block, Campaign
-from newsletter.services.checklist.asking import GoesRound, NoAddress, NotHttp, NotTried, Private, follow
+from newsletter.services.checklist.asking import GoesRound, LostOnTheWay, NoAddress, NotHttp, NotTried, Private, follow
 from newsletter.services.checklist.network import Network, NoAnswer, NoRecord
 from newsletter.services.checklist.verdicts import Check, Verdict
 
@@ -28,6 +28,7 @@ TROUBLES: dict[type[Exception], tuple[Verdict, Promise]] = {
     Private: (Verdict.STOP, gettext_lazy("leads into a private network, where no reader gets.")),
     NoAddress: (Verdict.STOP, gettext_lazy("is not an address of the web.")),
     NoRecord: (Verdict.STOP, gettext_lazy("leads nowhere: there is no site of that name.")),
+    LostOnTheWay: (Verdict.STOP, gettext_lazy("is redirected to what is no address of the web.")),
     GoesRound: (Verdict.WARNING, gettext_lazy("is redirected again and again. Link to where it ends.")),
     NotTried: (
         Verdict.UNKNOWN,

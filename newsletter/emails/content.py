@@ -16,8 +16,6 @@ from clinic.models import Image, Offer, Practice, Rendition
 from clinic.rich_text import sanitise
 from newsletter.models import Block, Campaign
 
-# More never fit into one letter: rendering refuses them by their size.
-MOST_BLOCKS = 200
 # Twice the width of the column at most is what a sharp display can show; more only makes the letter slow to open.
 WIDEST_PICTURE = 1200
 # A tag as the sanitiser writes it: attributes in double quotes, which may hold an angle bracket.
@@ -137,7 +135,7 @@ def content_of(campaign: Campaign, *, now: datetime) -> Content:
 
 def pictures_awaited(campaign: Campaign) -> list[Image]:
     """Pictures of the campaign that a letter cannot show yet, because their renditions are not made."""
-    pictures = [picture for block in _blocks(campaign) if (picture := _picture_of(block))]
+    pictures = [picture for block in _blocks(campaign) if (picture := block.shown_picture)]
     return [picture for picture in pictures if _jpeg(picture) is None]
 
 
@@ -175,19 +173,11 @@ def _blocks(campaign: Campaign) -> "QuerySet[Block]":
     pictures = ["picture", "article__picture", "offer__picture"]
     long = ["article__body", "article__key_points", "article__search_vector"]
     blocks = campaign.blocks.select_related("article", "offer", *pictures).defer(*long)
-    return blocks.prefetch_related(*(f"{picture}__renditions" for picture in pictures))[:MOST_BLOCKS]
-
-
-def _picture_of(block: Block) -> Image | None:
-    if block.kind == Block.Kind.ARTICLE and block.article:
-        return block.article.picture
-    if block.kind == Block.Kind.OFFER and block.offer:
-        return block.offer.picture
-    return block.picture if block.kind == Block.Kind.PICTURE else None
+    return blocks.prefetch_related(*(f"{picture}__renditions" for picture in pictures))
 
 
 def _piece(block: Block, code: str) -> Piece | None:
-    picture = _shown(_picture_of(block))
+    picture = _shown(block.shown_picture)
     if block.kind == Block.Kind.TEXT:
         return {"kind": "text", "heading": block.heading, "html": _words(block.text, code)}
     if block.kind == Block.Kind.BUTTON:

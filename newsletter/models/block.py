@@ -87,6 +87,15 @@ class Block(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.position}"
 
+    @property
+    def shown_picture(self) -> Image | None:
+        """What it shows: a picture, or that of its article or offer."""
+        if self.kind == self.Kind.ARTICLE and self.article:
+            return self.article.picture
+        if self.kind == self.Kind.OFFER and self.offer:
+            return self.offer.picture
+        return self.picture if self.kind == self.Kind.PICTURE else None
+
     def clean(self) -> None:
         needed, words = self.NEEDS[self.Kind(self.kind)]
         if not getattr(self, needed):

@@ -14,21 +14,12 @@ FILE_NAME = re.compile(r"\S+\.(?:jpe?g|png|webp|avif|gif|heic)|(?:img|dsc|pxl)[_
 
 
 def checks(blocks: Sequence[Block]) -> Iterator[Check]:
-    shown = [(picture, block) for block in blocks if (picture := picture_of(block))]
+    shown = [(picture, block) for block in blocks if (picture := block.shown_picture)]
     prefetch_related_objects([picture for picture, _block in shown], "renditions")
     troubles = [check for picture, block in shown for check in _troubles(picture, block)]
     yield from dict.fromkeys(troubles)
     if shown and not troubles:
         yield Check(_("Pictures"), Verdict.OK, _("Each can be shown, and says in words what is on it."))
-
-
-def picture_of(block: Block) -> Image | None:
-    """What the block shows: a picture, or that of its article or offer."""
-    if block.kind == Block.Kind.ARTICLE and block.article:
-        return block.article.picture
-    if block.kind == Block.Kind.OFFER and block.offer:
-        return block.offer.picture
-    return block.picture if block.kind == Block.Kind.PICTURE else None
 
 
 def _troubles(picture: Image, block: Block) -> Iterator[Check]:

@@ -153,7 +153,7 @@ def _shown(request: HttpRequest, campaign: Campaign, now: datetime) -> tuple[Sho
     content = content_for(campaign, now=now)
     try:
         letter = _letter(request, content, now)
-        sender = Envelope.current().sender
+        sender = Envelope.current().sender_name
     except (TooLarge, AddressNotAscii) as reason:
         return None, str(reason)
     size = -(-len(letter.html.encode()) // 1000)

@@ -63,7 +63,7 @@ def context(
         "campaign": campaign,
         "zone": here.key,
         "place": here.key.rpartition("/")[2].replace("_", " "),
-        "rate_form": rate_form or RateForm({"rate_per_minute": campaign.rate_per_minute}),
+        "rate_form": rate_form or RateForm(initial={"rate_per_minute": campaign.rate_per_minute}),
         "usual_rate": rules.rate_per_minute,
         "steps": campaign.steps.select_related("by"),
         "is_under_way": campaign.state in (State.SENDING, State.PAUSED),

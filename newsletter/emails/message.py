@@ -57,11 +57,11 @@ def _own_address() -> str:
 class Envelope:
     """Whom the letters of a campaign come from.
 
-    `sender` is the name that mailboxes show; `reply_to` an address, or empty for none; `list_id` like
+    `sender_name` is what mailboxes show; `reply_to` an address, or empty for none; `list_id` like
     "newsletter.clinic.example" (RFC 2919); `address` is what they come from, in ASCII, in the header and for SMTP.
     """
 
-    sender: str
+    sender_name: str
     reply_to: str
     list_id: str
     address: str = field(default_factory=_own_address)
@@ -71,7 +71,7 @@ class Envelope:
         """As the rules of the mailings and the practice say now, in two queries."""
         rules, practice = MailingRules.current(), Practice.objects.first() or Practice()
         return cls(
-            sender=rules.sender_name or practice.name,
+            sender_name=rules.sender_name or practice.name,
             reply_to=rules.reply_to or practice.email,
             list_id="newsletter." + _own_address().rpartition("@")[2],
         )
@@ -180,7 +180,7 @@ def _head(rendered: Rendered, envelope: Envelope, code: str) -> bytes:
     # Constant, 5 to 15 characters long, as Gmail's Feedback Loop wants the last of its fields.
     sender_id = ("list" + re.sub(r"[^a-z0-9]", "", address.rpartition("@")[2].lower()))[:15]
     headers = {
-        "From": _mailbox(envelope.sender, address),
+        "From": _mailbox(envelope.sender_name, address),
         "Reply-To": ascii_address(envelope.reply_to) if envelope.reply_to else "",
         "Subject": _unstructured(rendered.subject, "Subject"),
         "List-ID": f"<{envelope.list_id}>",

@@ -3,16 +3,12 @@
 from clinic.mail_providers import PROVIDERS
 
 
-def delivery_header(provider: str, mark: str = "%s") -> tuple[str, str] | None:
+def delivery_header(provider: str) -> tuple[str, str] | None:
     """Name and value of the field that makes the provider's reports name our delivery; None without a provider.
 
-    `mark` is the Message-ID's part before the @ (services.tokens). Left out, the value holds one %s in its place, for
-    a message that is built once and filled for each person.
+    The value holds one %s, in the place of the Message-ID's part before the @ (services.tokens).
     """
-    if provider not in PROVIDERS:
-        return None
-    name, value = PROVIDERS[provider].mark
-    return name, value.replace("%s", mark)
+    return PROVIDERS[provider].mark if provider in PROVIDERS else None
 
 
 def untracked_headers(provider: str) -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,10 @@ SITE = "https://elmstreet.example"
 NOW = datetime(2026, 3, 2, 7, 5, 9, tzinfo=timezone(timedelta(hours=-5)))
 ID = "<n1-2-0123456789abcdef@localhost>"
 ENVELOPE = Envelope(
-    sender="Elm Street", reply_to="desk@elmstreet.example", list_id="newsletter.elm.example", address="news@elm.example"
+    sender_name="Elm Street",
+    reply_to="desk@elmstreet.example",
+    list_id="newsletter.elm.example",
+    address="news@elm.example",
 )
 ADA = Person("ada@example.com", "Ada", "t0ken_-")
 NAME = "\ue000name|there\ue001"
@@ -183,7 +186,7 @@ def test_any_subject_is_read_as_it_was_written(subject):
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
 def test_any_sender_is_read_as_they_call_themselves(name):
-    envelope = Envelope(sender=name, reply_to="", list_id="newsletter.elm.example", address="news@elm.example")
+    envelope = Envelope(sender_name=name, reply_to="", list_id="newsletter.elm.example", address="news@elm.example")
     message = sent(envelope=envelope)
     check_lines(message)
     (sender,) = read(message)["From"].addresses
@@ -200,7 +203,7 @@ def test_any_sender_is_read_as_they_call_themselves(name):
     "line", ["May\r\nBcc: eve@example.com", "May\nBcc: eve@example.com", "May\r\n\r\nHello", "M\x0bBcc: e@x.y"]
 )
 def test_no_subject_or_sender_begins_a_header_of_its_own(line):
-    envelope = Envelope(sender=line, reply_to="", list_id="newsletter.elm.example", address="news@elm.example")
+    envelope = Envelope(sender_name=line, reply_to="", list_id="newsletter.elm.example", address="news@elm.example")
     message = read(sent(Rendered(subject=line, html="x", text="x"), envelope=envelope))
     assert "Bcc" not in message
     assert len(message.keys()) == 13
@@ -276,14 +279,18 @@ def test_the_rules_of_the_mailings_say_who_it_comes_from(django_assert_num_queri
     with override_settings(DEFAULT_FROM_EMAIL="The Clinic <news@münchen.example>"), django_assert_num_queries(2):
         envelope = Envelope.current()
         message = read(sent(envelope=envelope))
-    assert (envelope.sender, envelope.reply_to) == (practice.name, practice.email)
+    assert (envelope.sender_name, envelope.reply_to) == (practice.name, practice.email)
     assert envelope.address == "news@xn--mnchen-3ya.example"
     assert str(message["From"]) == f"{practice.name} <news@xn--mnchen-3ya.example>"
     assert str(message["List-ID"]) == "<newsletter.xn--mnchen-3ya.example>"
 
     MailingRules.objects.create(sender_name="News", reply_to="answers@elm.example")
     envelope = Envelope.current()
-    assert (envelope.sender, envelope.reply_to, envelope.address) == ("News", "answers@elm.example", "clinic@localhost")
+    assert (envelope.sender_name, envelope.reply_to, envelope.address) == (
+        "News",
+        "answers@elm.example",
+        "clinic@localhost",
+    )
 
 
 def test_the_date_is_in_the_zone_it_was_given():

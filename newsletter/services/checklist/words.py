@@ -1,5 +1,6 @@
 """What is written: subject, preheader, and the merge fields in all of it."""
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,6 +17,23 @@ SHORTEST_SHOUT = 8
 # Ours, spelt in any way, and the fields of the system that most lists come from.
 LEFT_OVER = re.compile(
     r"\{\{[^{}<>]{0,40}(?:\}\}?)?|\}\}|(?<!\{)\{\s*name\b[^{}<>]{0,40}\}|%7B%7B|\*\|[^|*<>\s]{1,40}\|\*", re.IGNORECASE
+)
+
+# What other systems call a person's name, address and so on, with what comes before and after it.
+CALLED = (
+    r"(?:(?:contact|customer|lead|member|merge|patient|person|profile|recipient|subscriber|user|your)[ ._:-]{1,2})?"
+    r"(?:(?:(?:f|l|first|full|last|sur|given|family|fore|nick|user)[ ._-]?)?name(?:[ ._-](?:first|last))?"
+    r"|e-?mail(?:[ ._-]?address)?|nombre|apellidos?|salutation|greeting|company|phone|birthday"
+    r"|unsubscribe(?:[ ._-]?(?:url|link))?)"
+    r"(?:\s*[|:,][^\[\]{}<>%\n]{0,40})?"
+)
+# A merge field as other systems spell it: [FNAME], %FIRSTNAME%, %%name%%, <<First Name>>, {first_name}, {$name},
+# {{first_name}}, *|FNAME|*. In words, or in HTML whose entities are resolved.
+OF_OTHER_SYSTEMS = re.compile(
+    rf"\[{{1,2}}\s?{CALLED}\s?\]{{1,2}}|<<\s?{CALLED}\s?>>|(?<![%\w])%{{1,2}}{CALLED}%{{1,2}}"
+    rf"|[$#]?\{{{{1,3}}[$%]?\s?{CALLED}\s?%?\}}{{1,3}}"
+    r"|%%[a-z]\w{1,30}%%|\*\|[^|*<>\s]{1,40}\|\*",
+    re.IGNORECASE,
 )
 
 
@@ -76,7 +94,8 @@ def _written(campaign: Campaign, blocks: Sequence[Block]) -> Check:
 
 def _merge(campaign: Campaign, blocks: Sequence[Block]) -> Iterator[Check]:
     name = _("Merge fields")
-    found = [(place, left) for place, text in _places(campaign, blocks) for left in LEFT_OVER.findall(text)]
+    places = list(_places(campaign, blocks))
+    found = [(place, left) for place, text in places for left in LEFT_OVER.findall(text)]
     for place, left in dict.fromkeys(found):
         yield Check(
             name,
@@ -87,7 +106,22 @@ def _merge(campaign: Campaign, blocks: Sequence[Block]) -> Iterator[Check]:
             )
             % {"field": left, "place": place},
         )
-    if not found:
+    foreign = [
+        (place, left)
+        for place, text in places
+        for left in OF_OTHER_SYSTEMS.findall(html.unescape(LEFT_OVER.sub("", text)))
+    ]
+    for place, left in dict.fromkeys(foreign):
+        yield Check(
+            name,
+            Verdict.WARNING,
+            _(
+                "“%(field)s” looks like a field of another system, and would be sent as it stands (%(place)s). Here "
+                "{{ name }} or {{ name|friend }} becomes a name, in the introduction and in texts."
+            )
+            % {"field": left, "place": place},
+        )
+    if not found and not foreign:
         yield Check(name, Verdict.OK, _("None is left over or misspelt."))
 
 
@@ -98,7 +132,9 @@ def _places(campaign: Campaign, blocks: Iterable[Block]) -> Iterator[tuple[str, 
     yield _("introduction"), with_name_marks(campaign.introduction)
     for number, block in enumerate(blocks, 1):
         place = _("block %(number)d") % {"number": number}
-        yield place, "\n".join([block.heading, with_name_marks(block.text), block.link])
+        picture = block.shown_picture
+        alt = picture.alt if picture and not picture.is_decorative else ""
+        yield place, "\n".join([block.heading, with_name_marks(block.text), block.link, alt])
         if block.kind == Block.Kind.ARTICLE and block.article:
             yield place, "\n".join([block.article.title, block.article.standfirst])
         if block.kind == Block.Kind.OFFER and block.offer:

@@ -15,12 +15,22 @@ from newsletter.models import Campaign, Delivery, Pace
 LENGTH = 5
 
 
-@panel(order=15, permission="newsletter.settle_delivery")
+@panel(order=14, permission="newsletter.settle_delivery")
+def letters_that_are_uncertain(now: datetime) -> Panel | None:
+    count = Delivery.objects.uncertain().count()
+    if not count:
+        return None
+    words = ngettext("%(count)d letter is uncertain", "%(count)d letters are uncertain", count) % {"count": count}
+    remark = _("Did they arrive? Only a person can say.")
+    row = Row(words, reverse("admin:newsletter_delivery_uncertain"), remark, is_urgent=True)
+    return Panel(gettext_lazy("Letters to settle"), [row], total=count)
+
+
+@panel(order=15, permission="newsletter.send_campaign")
 def mailings_that_need_you(now: datetime) -> Panel:
-    """Letters that are uncertain, mailings that stand still or wait for the server, and those that could not start."""
-    uncertain, resting, stopped = _uncertain(), _resting(now), _stopped()
+    """Mailings that stand still or wait for the server, and those that could not start."""
+    resting, stopped = _resting(now), _stopped()
     rows = [
-        *uncertain,
         *(
             Row(
                 _("Waiting to go on: %(subject)s") % {"subject": pace.campaign.subject},
@@ -46,18 +56,9 @@ def mailings_that_need_you(now: datetime) -> Panel:
     return Panel(
         gettext_lazy("Mailings that need you"),
         rows,
-        total=len(uncertain) + resting.count() + stopped.count() if rows else 0,
+        total=resting.count() + stopped.count() if rows else 0,
         empty=gettext_lazy("Every mailing goes its way."),
     )
-
-
-def _uncertain() -> list[Row]:
-    count = Delivery.objects.uncertain().count()
-    if not count:
-        return []
-    words = ngettext("%(count)d letter is uncertain", "%(count)d letters are uncertain", count) % {"count": count}
-    remark = _("Did they arrive? Only a person can say.")
-    return [Row(words, reverse("admin:newsletter_delivery_uncertain"), remark, is_urgent=True)]
 
 
 def _resting(now: datetime) -> QuerySet[Pace]:

@@ -139,7 +139,7 @@ def _page(
         "refused": refused,
         "sends_mail": settings.SENDS_MAIL,
         "may_test": request.user.has_perm("newsletter.change_campaign"),
-        "may_send": request.user.has_perm("newsletter.send_campaign"),
+        "here": "preview",
     }
     status = 429 if refused else 422 if form else 200
     response = TemplateResponse(request, "admin/newsletter/campaign/preview.html", context, status=status)

@@ -42,13 +42,14 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
         "subtitle": campaign.subject,
         "opts": Campaign._meta,
         "campaign": campaign,
-        "letters": list(_letters(campaign, figures)),
+        "here": "report",
+        "letters": list(_letters(campaign, figures, may_settle=request.user.has_perm("newsletter.settle_delivery"))),
         "after": list(_after(figures)),
     }
     return render(request, "admin/newsletter/campaign/report.html", shown)
 
 
-def _letters(campaign: Campaign, figures: Figures) -> Iterator[Line]:
+def _letters(campaign: Campaign, figures: Figures, *, may_settle: bool) -> Iterator[Line]:
     """What became of each letter; together they are the recipients. What is none, and mostly is, is left out."""
     everybody = figures.recipients
     yield Line(_("Recipients"), everybody, _("written down when it started"))
@@ -63,8 +64,13 @@ def _letters(campaign: Campaign, figures: Figures) -> Iterator[Line]:
         _("Failed"), figures.failed, _share(figures.failed, everybody, _("of the recipients")), figures.failed > 0
     )
     if figures.uncertain:
-        where = f"{reverse('admin:newsletter_delivery_uncertain')}?campaign={campaign.pk}"
-        yield Line(_("Uncertain"), figures.uncertain, _("Nobody knows whether they arrived. Settle them."), True, where)
+        words = (
+            _("Nobody knows whether they arrived. Settle them.")
+            if may_settle
+            else _("Nobody knows whether they arrived.")
+        )
+        where = f"{reverse('admin:newsletter_delivery_uncertain')}?campaign={campaign.pk}" if may_settle else ""
+        yield Line(_("Uncertain"), figures.uncertain, words, True, where)
     off_the_list = _("Not sent: off the list")
     yield Line(off_the_list, figures.skipped, _("They had left, or could not be written to, before their turn came."))
 

@@ -225,6 +225,7 @@ def _page(
         "title": _("Check and send") if campaign.is_open else _("Sending"),
         "subtitle": campaign.subject,
         "opts": Campaign._meta,
+        "here": "send",
         **shown,
         "audience": sending_page.audience(campaign) if is_counted and campaign.is_open else None,
     }

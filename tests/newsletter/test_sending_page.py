@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from clinic import dashboard
 from newsletter.admin import sending
-from newsletter.admin.panels_sending import mailings_that_need_you
+from newsletter.admin.panels_sending import letters_that_are_uncertain, mailings_that_need_you
 from newsletter.forms.schedule import ScheduleForm
 from newsletter.models import Campaign, Delivery, Pace, Subscriber
 from newsletter.services import campaigns, checklist
@@ -77,45 +77,39 @@ def kinds(campaign):
     return [(step.kind, step.by and step.by.username) for step in campaign.steps.all()]
 
 
+def only(user, *codenames):
+    """From now on the person holds these permissions and no others."""
+    user.groups.clear()
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    for kept in ("_perm_cache", "_user_perm_cache", "_group_perm_cache"):
+        user.__dict__.pop(kept, None)
+
+
 # Who may
 
 
-@pytest.mark.parametrize(
-    "noun",
-    [
-        "sending",
-        "sending/audience",
-        "sending/checks",
-        "sending/progress",
-        "schedule",
-        "unschedule",
-        "start",
-        "pause",
-        "resume",
-        "cancel",
-        "rate",
-        "hide",
-        "show",
-    ],
-)
+PARTS = ["sending", "sending/audience", "sending/checks", "sending/progress"]
+STEPS = ["schedule", "unschedule", "start", "pause", "resume", "cancel", "rate", "hide", "show"]
+
+
 @pytest.mark.parametrize("who", [factories.front_desk, factories.editor])
-def test_others_of_the_staff_may_not(noun, who):
+def test_others_of_the_staff_may_not(who):
     campaign = factories.make_campaign()
     client = Client()
     client.force_login(who())
-    method = client.get if noun.startswith("sending") else client.post
-    assert method(address(campaign, noun)).status_code == 403
+    found = [client.get(address(campaign, noun)).status_code for noun in PARTS]
+    found += [client.post(address(campaign, noun)).status_code for noun in STEPS]
+    assert found == [403] * len(PARTS + STEPS)
     assert state_of(campaign) == "draft"
 
 
-@pytest.mark.parametrize("noun", ["sending", "start", "pause", "cancel"])
-def test_a_stranger_is_sent_to_the_door(noun):
+def test_a_stranger_is_sent_to_the_door():
     campaign = factories.make_campaign()
     client = Client()
     client.force_login(factories.stranger())
-    response = client.post(address(campaign, noun))
-    assert response.status_code == 302
-    assert response["Location"].startswith("/admin/login/")
+    for noun in PARTS + STEPS:
+        response = client.post(address(campaign, noun))
+        assert (response.status_code, response["Location"][:13]) == (302, "/admin/login/")
     assert state_of(campaign) == "draft"
 
 
@@ -130,14 +124,11 @@ def test_who_may_read_campaigns_alone_does_not_send_them(mary, desk):
     assert state_of(campaign) == "draft"
 
 
-@pytest.mark.parametrize(
-    "noun", ["schedule", "unschedule", "start", "pause", "resume", "cancel", "rate", "hide", "show"]
-)
-def test_looking_never_changes_anything(desk, noun):
+def test_looking_never_changes_anything(desk):
     campaign = factories.make_campaign()
     factories.make_subscriber()
     before = Campaign.objects.values().get(pk=campaign.pk)
-    assert desk.get(address(campaign, noun)).status_code == 405
+    assert [desk.get(address(campaign, noun)).status_code for noun in STEPS] == [405] * len(STEPS)
     assert desk.get(address(campaign)).status_code == 200
     assert Campaign.objects.values().get(pk=campaign.pk) == before
 
@@ -759,13 +750,13 @@ def test_the_page_of_a_draft_asks_few_questions(desk, django_assert_num_queries)
 
 def test_the_dashboard_names_what_waits_for_a_person(desk):
     empty = mailings_that_need_you(timezone.now())
-    assert (list(empty.rows), empty.total) == ([], 0)
+    assert (list(empty.rows), empty.total, letters_that_are_uncertain(timezone.now())) == ([], 0, None)
     campaign = started(State.UNCERTAIN, State.UNCERTAIN, State.QUEUED, subject="Spring")
     campaigns.pause(campaign, by=None, now=timezone.now(), words="The mail server is away.")
     stuck = factories.make_campaign(subject="Summer", pause_reason="It reaches nobody.")
     factories.make_campaign(subject="Just a draft")
-    panel = mailings_that_need_you(timezone.now())
-    assert [(row.text, row.url, row.remark, row.is_urgent) for row in panel.rows] == [
+    letters, panel = letters_that_are_uncertain(timezone.now()), mailings_that_need_you(timezone.now())
+    assert [(row.text, row.url, row.remark, row.is_urgent) for row in [*letters.rows, *panel.rows]] == [
         (
             "2 letters are uncertain",
             "/admin/newsletter/delivery/uncertain/",
@@ -775,7 +766,7 @@ def test_the_dashboard_names_what_waits_for_a_person(desk):
         ("Could not start: Summer", address(stuck), "It reaches nobody.", True),
         ("Paused: Spring", address(campaign), "The mail server is away.", True),
     ]
-    assert panel.total == 3
+    assert (letters.total, panel.total) == (2, 2)
     assert "2 letters are uncertain" in desk.get("/admin/").content.decode()
 
 
@@ -793,8 +784,63 @@ def test_the_dashboard_names_a_mailing_that_waits_for_the_mail_server(desk):
         assert [row.text for row in mailings_that_need_you(timezone.now()).rows] == ["Paused: Spring"]
 
 
-def test_the_panel_is_for_those_who_settle_letters(mary):
-    now = timezone.now()
-    assert "Mailings that need you" in [str(panel.title) for panel in dashboard.panels(mary, now=now)]
-    fred = factories.front_desk()
-    assert "Mailings that need you" not in [str(panel.title) for panel in dashboard.panels(fred, now=now)]
+@pytest.mark.parametrize(
+    ("codename", "titles"),
+    [
+        ("send_campaign", ["Mailings that need you"]),
+        ("settle_delivery", ["Letters to settle"]),
+        ("view_campaign", ["Mailings"]),
+    ],
+)
+def test_the_dashboard_leads_people_where_they_may_go_alone(mary, codename, titles):
+    started(State.UNCERTAIN)
+    only(mary, codename)
+    assert [str(panel.title) for panel in dashboard.panels(mary, now=timezone.now())] == titles
+
+
+@pytest.mark.parametrize(
+    "codenames",
+    [
+        ["view_campaign"],
+        ["send_campaign"],
+        ["view_campaign", "settle_delivery"],
+    ],
+)
+def test_no_page_of_a_campaign_leads_where_its_reader_may_not_go(mary, desk, codenames):
+    campaigns_shown = [factories.make_campaign(), started(State.ACCEPTED, State.UNCERTAIN, State.FAILED)]
+    only(mary, *codenames)
+    opened = set()
+    for campaign in campaigns_shown:
+        for noun in ("change", "preview", "sending", "report"):
+            page = desk.get(address(campaign, noun))
+            if page.status_code == 200:
+                opened |= {noun}
+                led = set(re.findall(r'<a [^>]*href="(/admin/newsletter/[^"]+)"', page.content.decode()))
+                assert [link for link in led if desk.get(html.unescape(link)).status_code == 403] == []
+    looks = {"change", "preview", "report"} if "view_campaign" in codenames else set()
+    assert opened == looks | ({"sending"} if "send_campaign" in codenames else set())
+
+
+def test_the_report_is_a_step_of_the_campaign(desk):
+    campaign = started(State.ACCEPTED)
+    page = desk.get(address(campaign, "report")).content.decode()
+    links = re.findall(r'<li><a href="([^"]+)"( aria-current="page")?>', page)
+    here = ' aria-current="page"'
+    nouns = [("change", ""), ("preview", ""), ("sending", ""), ("report", here)]
+    assert [link for link in links if f"/{campaign.pk}/" in link[0]] == [
+        (address(campaign, noun), current) for noun, current in nouns
+    ]
+
+
+@pytest.mark.parametrize(
+    ("noun", "own"),
+    [
+        ("preview", ["admin_mailings.css"]),
+        ("sending", ["admin_mailings.css", "admin_sending.css"]),
+        ("report", ["admin_mailings.css", "admin_reports.css"]),
+    ],
+)
+def test_each_page_has_the_styles_of_the_admin_and_its_own(desk, noun, own):
+    page = desk.get(address(started(State.ACCEPTED), noun)).content.decode()
+    first, *others = re.findall(r'<link rel="stylesheet" href="([^"]*)"', page)
+    assert (first, others[-len(own) :]) == ("/static/admin/css/base.css", [f"/static/css/{name}" for name in own])

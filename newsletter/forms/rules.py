@@ -2,7 +2,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from clinic.models import Practice
-from newsletter.services.checklist.words import LEFT_OVER
+from newsletter.services.checklist.words import LEFT_OVER, OF_OTHER_SYSTEMS
 
 
 class RulesForm(forms.ModelForm):
@@ -23,7 +23,7 @@ class RulesForm(forms.ModelForm):
 
 
 def _without_fields(written: str) -> str:
-    if left := LEFT_OVER.search(written):
+    if left := LEFT_OVER.search(written) or OF_OTHER_SYSTEMS.search(written):
         words = _("“%(field)s” would be sent as it stands: the welcome letter is the same for everybody.")
         raise forms.ValidationError(words % {"field": left[0]})
     return written

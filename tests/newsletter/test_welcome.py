@@ -102,6 +102,7 @@ def test_without_the_postal_address_it_does_not_go_and_the_desk_says_so(client, 
     [
         ("welcome_text", "{{ name|there }}"),
         ("welcome_text", "*|FNAME|*"),
+        ("welcome_text", "[FNAME]"),
         ("welcome_text", "{{firstname}}"),
         ("welcome_subject", "{{ name }}"),
         ("welcome_subject", "{name}"),

@@ -75,6 +75,8 @@ class ListImport(models.Model):
     )
     error = models.TextField(_("error"), blank=True)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # How many turns of a worker have begun since `place` moved last: one that ends its worker must not end them all.
+    turns_in_vain = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("uploaded"))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     by = models.ForeignKey(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.models import Subscriber
 from newsletter.services.cells import defused, plain
-from newsletter.services.importing import parts, reading
+from newsletter.services.importing import FileRefused, parts, reading
 from tests.newsletter.lists import bring_in, people, report_of, table, upload, work, zipped
 
 NEUTRAL = "email,name,status"
@@ -163,12 +163,32 @@ def test_ten_megabytes_in_one_cell_are_one_refused_row():
         (b"email,name\r\na@example.com,A\r\n", "Say whose addresses these are: nothing in the file tells."),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0\n\0\0\0", "This is no CSV file."),
         (b"x" * 200_000, "The first row is longer than any header: this is no CSV file."),
+        (b"\n" * 70_000 + table(ZOE), "The file begins with 64 KB of empty rows. Put the names of the columns first."),
         (b"PK\x03\x04\x14\0\0\0\x08\0", "This is no CSV file."),
         (random.Random(7).randbytes(50_000), "list.csv"),
     ],
 )
 def test_what_is_no_list_is_refused_in_words(content, words):
     assert words in refused(content)
+
+
+@pytest.mark.parametrize("begins", [b"\n", b",", b"x"])
+def test_of_a_file_without_a_header_no_more_than_the_beginning_is_read(begins):
+    """In the upload's own request, in which somebody waits."""
+    file = io.BytesIO(begins * 5_000_000)
+    with pytest.raises(FileRefused):
+        reading.read_header(file)
+    assert file.tell() == reading.HEAD
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-32"])
+def test_empty_rows_before_the_header_are_passed_over(encoding):
+    columns = ",".join(f"column {number}" for number in range(5_000))
+    made = bring_in(
+        ("\n" * 15_000 + f"{columns},email,status\n{',' * 5_000}zoe@example.com,confirmed").encode(encoding)
+    )
+    assert [row[:3] for row in report_of(made)] == [(15_002, "zoe@example.com", "brought in")]
 
 
 @pytest.mark.django_db
@@ -208,6 +228,19 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     bomb = zipped(subscribers=b"email\r\n" + b"x" * 2_000_000)
     assert len(bomb) < 10_000
     assert "larger than 2 GB" in refused(bomb, name="a.zip")
+
+
+@pytest.mark.django_db
+def test_what_unpacks_to_hundreds_of_times_as_much_is_refused_unless_it_is_small(monkeypatch):
+    rows = [f"p{number}@example.com,P,confirmed" for number in range(2000)]
+    empty = zipped(subscribers=table(*rows[:20], *[",,"] * 200_000))
+    assert work(upload(empty, name="a.zip")).counts["brought_in"] == 20
+    monkeypatch.setattr(parts, "MOST_BYTES_PACKED_SO", 60_000)
+    assert "hundreds of times as large" in refused(empty, name="a.zip")
+    proof = "".join(random.Random(7).choices("abcdefghij ", k=2000))
+    real = zipped(subscribers=table(*(f"{row},{proof}" for row in rows), header=f"{NEUTRAL},consent_words"))
+    assert len(real) < 80_000
+    assert work(upload(real, name="a.zip")).counts["brought_in"] == 2000
 
 
 def directory_of(members, *, is_zip64=False):

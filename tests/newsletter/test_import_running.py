@@ -72,7 +72,7 @@ def test_in_as_many_turns_as_it_takes(content, name):
 
     made, turns = upload(content, name=name), 0
     while made.state != "done":
-        work(made, goes_on=times(2))
+        work(made, goes_on=times(1))
         turns += 1
         assert turns < 20
         if made.state == "checked":
@@ -126,10 +126,10 @@ def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
     first = running._claim(NOON)
     running._begin(first)
     second = ListImport.objects.get(pk=first.pk)
-    running._go_on(first, now=NOON, goes_on=times(1))
+    running._go_on(first, now=NOON, goes_on=times(0))
     before = brought_in()
     with pytest.raises(running.LostIt):
-        running._go_on(second, now=NOON, goes_on=times(1))
+        running._go_on(second, now=NOON, goes_on=times(0))
     assert brought_in() == before
     assert Subscriber.objects.count() == batches.MOST
 
@@ -138,7 +138,7 @@ def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
 def test_cancelled_under_way_what_is_done_stays_and_nothing_more_comes():
     made = work(upload(MANY))
     importing.approve(made)
-    work(made, goes_on=times(2))
+    work(made, goes_on=times(1))
     importing.cancel(made, now=NOON)
     work(made)
     assert (made.state, made.rows_done, Subscriber.objects.count()) == ("cancelled", batches.MOST, batches.MOST)
@@ -146,6 +146,71 @@ def test_cancelled_under_way_what_is_done_stays_and_nothing_more_comes():
     for step in (importing.approve, lambda made: importing.cancel(made, now=NOON)):
         with pytest.raises(importing.NotNow):
             step(made)
+
+
+@pytest.mark.django_db
+def test_empty_rows_take_no_longer_than_others_before_somebody_is_asked(monkeypatch):
+    monkeypatch.setattr(batches, "LONGEST", -1)
+    rows = ["a@example.com,A,confirmed", *[""] * 30, "b@example.com,B,confirmed", "c@example.com,C", *[",,"] * 30]
+    content = table(*rows)
+    made = upload(content)
+    for turn in range(1, 4):
+        work(made, goes_on=times(1))
+        assert (made.state, made.rows_done, made.place["row"], made.lease_until) == ("checking", 1, turn + 1, None)
+        assert made.bytes_done == len(table(*rows[:turn]))
+    importing.cancel(made, now=NOON)
+
+    whole = bring_in(content)
+    assert (whole.rows_done, whole.bytes_done) == (3, len(content))
+    assert outcomes(whole) == [(2, "brought in"), (33, "brought in"), (34, "refused")]
+
+
+@pytest.mark.django_db
+def test_a_turn_whose_time_is_over_before_the_first_row_does_a_batch_all_the_same():
+    """As when it takes long to find the place in a zip: else no turn would ever do one."""
+    made = work(upload(zipped(subscribers=MANY), name="a.zip"), goes_on=times(1))
+    assert (made.state, made.rows_done) == ("checking", batches.MOST)
+
+
+@pytest.mark.django_db
+def test_what_ends_its_worker_three_times_at_the_same_place_is_given_up(monkeypatch, caplog):
+    made = work(upload(MANY))
+    importing.approve(made)
+    work(made, goes_on=times(1))
+    save = ListImport.save
+
+    def break_down(self, *args, **kwargs):
+        if "place" in (kwargs.get("update_fields") or ()):
+            raise KeyboardInterrupt
+        return save(self, *args, **kwargs)
+
+    monkeypatch.setattr(ListImport, "save", break_down)
+    for turn in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            work(made, now=NOON + timedelta(minutes=3 * turn))
+    other = upload(table("x@example.com,X,confirmed"))
+    monkeypatch.setattr(ListImport, "save", save)
+    work(other, now=NOON + timedelta(minutes=9))
+
+    made.refresh_from_db()
+    assert (made.state, made.rows_done, Subscriber.objects.count()) == ("failed", batches.MOST, batches.MOST)
+    assert made.error == (
+        "It was begun three times and came no further. Divide the file, or ask who runs the server. "
+        f"The first {batches.MOST} rows are done, the others are not. Nobody is brought in twice."
+    )
+    # The next has its turn at once.
+    assert other.state == "checked"
+    assert "example.com" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_turns_that_come_further_may_be_any_number(monkeypatch):
+    monkeypatch.setattr(batches, "MOST", 2)
+    made = upload(table(*(f"p{number}@example.com,P,confirmed" for number in range(11))))
+    for _turn in range(6):
+        assert made.state != "checked"
+        work(made, goes_on=times(1))
+    assert (work(made).state, made.rows_done) == ("checked", 11)
 
 
 @pytest.mark.django_db
@@ -163,7 +228,7 @@ def test_a_file_that_is_damaged_further_on_keeps_what_came_before(monkeypatch):
     content = zipped(subscribers=MANY)
     made = work(upload(content, name="a.zip"))
     importing.approve(made)
-    work(made, goes_on=times(2))
+    work(made, goes_on=times(1))
     path = made.file.path
     broken = bytearray(content)
     broken[4000:4100] = b"\xff" * 100

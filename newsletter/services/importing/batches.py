@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from newsletter.services.importing.refusals import RowRefused
 from newsletter.services.importing.tables import Table
 
 MOST = 500  # rows
+LONGEST = 1.0  # seconds of reading: who cancels waits for it, and so does a letter of an appointment
 
 
 @dataclass(frozen=True)
@@ -28,35 +30,44 @@ class Place:
 
 @dataclass
 class Batch:
-    """No address stands in it twice, so that no row of it depends on another. `read`: bytes of all tables so far."""
+    """No address stands in it twice, so that no row of it depends on another. `read`: bytes of all tables so far.
+
+    It may hold no line at all and yet be a step: a million empty rows.
+    """
 
     lines: list[Line] = field(default_factory=list)
     place: Place = field(default_factory=Place)
     read: int = 0
     met: dict[str, Line] = field(default_factory=dict)
+    until: float = field(default_factory=lambda: monotonic() + LONGEST)
 
-    def add(self, line: Line, place: Place, read: int) -> None:
+    def add(self, line: Line | None, place: Place, read: int) -> None:
+        """`line`: None for an empty row, which is passed over."""
+        self.place, self.read = place, read
+        if line is None:
+            return
         if line.entry and (first := self.met.get(line.entry.email.lower())):
             words = _("The address stands in row %(row)d already.") % {"row": first.row}
             line = Line(line.file, line.row, line.address, None, Verdict(Outcome.TWICE, words))
         elif line.entry:
             self.met[line.entry.email.lower()] = line
         self.lines.append(line)
-        self.place, self.read = place, read
 
-    def has_no_room_for(self, line: Line) -> bool:
+    def has_no_room_for(self, line: Line | None) -> bool:
         """Full, or what becomes of this row depends on one of these: the same person joins and leaves."""
-        if len(self.lines) >= MOST:
+        if len(self.lines) >= MOST or (self.read and monotonic() > self.until):
             return True
-        first = self.met.get(line.entry.email.lower()) if line.entry else None
-        return bool(first and first.entry and line.entry and first.entry.leaves != line.entry.leaves)
+        if line is None or line.entry is None:
+            return False
+        first = self.met.get(line.entry.email.lower())
+        return bool(first and first.entry and first.entry.leaves != line.entry.leaves)
 
 
 def batches(tables: Sequence[Table], place: Place, *, topics: Mapping[str, Topic], now: datetime) -> Iterator[Batch]:
     """All batches after `place`. `topics`: those there are, by their names."""
     batch = Batch()
     for table, row, behind, read in _rows(tables, place):
-        line = _line(table, row, topics, now)
+        line = None if row.is_empty else _line(table, row, topics, now)
         if batch.has_no_room_for(line):
             yield batch
             batch = Batch()

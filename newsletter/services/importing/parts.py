@@ -17,6 +17,10 @@ MOST_FILES = 50
 # Of whatever kind, and the directory that names them: zipfile reads it whole, and a member becomes half a kilobyte.
 MOST_MEMBERS = 1000
 MOST_DIRECTORY = 1024 * 1024  # bytes
+# A list packs 3:1, one with a long proof of consent in each row 120:1; deflate's own limit is 1032:1. A short file with
+# a million empty rows, as a spreadsheet may leave them, is no harm.
+MOST_PACKED = 300
+MOST_BYTES_PACKED_SO = 50 * 1024**2
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # the bit of a member's flags (APPNOTE 4.4.4)
 SPREADSHEET = "[Content_Types].xml"
@@ -77,8 +81,16 @@ def _check(tables: list[zipfile.ZipInfo]) -> None:
     # `zipfile` hands out no more bytes of a file than the zip says it has, so that this cannot be a lie.
     if len(tables) > MOST_FILES or sum(each.file_size for each in tables) > MOST_BYTES:
         raise FileRefused(_("Unpacked, this zip is larger than 2 GB, or it holds more than 50 files."))
+    if any(_is_mostly_nothing(each) for each in tables):
+        raise FileRefused(
+            _("Unpacked, a file in this zip is hundreds of times as large, as no list is. Export it again.")
+        )
     if any(each.compress_type not in METHODS for each in tables):
         raise FileRefused(_("This zip is packed in an unusual way. Unpack it and upload what is in it."))
+
+
+def _is_mostly_nothing(member: zipfile.ZipInfo) -> bool:
+    return member.file_size > max(MOST_BYTES_PACKED_SO, MOST_PACKED * member.compress_size)
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], AbstractContextManager[BinaryIO]]:

@@ -38,14 +38,13 @@ def go_through(
 ) -> bool:
     """Goes on from where the import is until the end, or until `goes_on` says no; returns whether it is at the end.
 
+    One batch is done before that is asked: to find the place in a zip may have taken all the time there was.
     `to` is the report, which is written behind the rows it has; `seen` is called with the lines of each batch once it
     is done. Raises LostIt, and what reading the file raises.
     """
     topics = topics_by_name()
     here = Place(**list_import.place)
     for batch in batches(tables, here, topics=topics, now=clock()):
-        if not goes_on():
-            return False
         for attempt in range(1, TRIES + 1):
             try:
                 lines = _do(list_import, batch, topics=topics, writes=writes, to=to, now=clock())
@@ -54,6 +53,8 @@ def go_through(
                 if attempt == TRIES:
                     raise
         seen(lines)
+        if not goes_on():
+            return False
     return True
 
 
@@ -77,8 +78,8 @@ def _do(
         locked.rows_done += len(lines)
         locked.bytes_done = batch.read
         locked.counts = _counted(locked.counts, lines)
-        locked.lease_until = now + LEASE
-        locked.save(update_fields=["place", "rows_done", "bytes_done", "counts", "lease_until"])
+        locked.lease_until, locked.turns_in_vain = now + LEASE, 0
+        locked.save(update_fields=["place", "rows_done", "bytes_done", "counts", "lease_until", "turns_in_vain"])
     list_import.place, list_import.rows_done = locked.place, locked.rows_done
     list_import.bytes_done, list_import.counts = locked.bytes_done, locked.counts
     return lines

@@ -20,6 +20,8 @@ MOST_CHARACTERS = 100_000  # in one row
 MOST_LINES = 100  # in one row
 SEPARATORS = ",;\t|"
 SAMPLE = 4096  # bytes to tell the encoding by
+MOST_BEFORE_HEADER = 64 * 1024  # bytes of empty rows
+HEAD = 512 * 1024  # bytes: those, and a header of as many characters as a row has, in any encoding
 
 MARKS = (
     # UTF-32 first: its mark begins with that of UTF-16.
@@ -44,14 +46,18 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `problem`: why it cannot be read, in which case `cells` are no more than a hint at whose row it is;
-    `remark`: what to look at."""
+    """One row; an empty one has no cells. `problem`: why it cannot be read, in which case `cells` are no more than a
+    hint at whose row it is; `remark`: what to look at."""
 
     number: int  # as a spreadsheet counts: the header is 1
     cells: list[str]
     ends: int  # bytes from the beginning of the file
     problem: str = ""
     remark: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.cells and not self.problem
 
 
 class _Line(NamedTuple):
@@ -123,16 +129,22 @@ class _Lines:
 
 
 def read_header(file: BinaryIO) -> Header:
-    """Reads the first row that is not empty. Raises FileRefused when there is none or it is no row of a CSV file."""
+    """Reads the first row that is not empty. Raises FileRefused when there is none or it is no row of a CSV file.
+
+    No more than the beginning is read: somebody waits for the answer.
+    """
     file.seek(0)
-    encoding, begin = _encoding_of(file.read(SAMPLE))
-    lines = _Lines(file, encoding, begin)
+    head = io.BytesIO(file.read(HEAD))
+    encoding, begin = _encoding_of(head.getvalue()[:SAMPLE])
+    lines = _Lines(head, encoding, begin)
     try:
         for number, row in enumerate(lines, start=1):
             begins, lines.ends = lines.ends, lines.end_row()
             lines.begin_row()
             if row.strip(f"{SEPARATORS}\"' \r\n"):
-                return _header(file, encoding, begin=begins, row=row, number=number)
+                return _header(head, encoding, begin=begins, row=row, number=number)
+            if lines.ends > MOST_BEFORE_HEADER:
+                raise FileRefused(_("The file begins with 64 KB of empty rows. Put the names of the columns first."))
     except _TooLong:
         raise FileRefused(_("The first row is longer than any header: this is no CSV file.")) from None
     finally:
@@ -141,7 +153,7 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def rows(file: BinaryIO, header: Header, *, begin: int, row: int) -> Iterator[Row]:
-    """The rows after byte `begin`, which is where `row` ended; empty rows are counted and left out."""
+    """The rows after byte `begin`, which is where `row` ended, the empty ones too."""
     lines = _Lines(file, header.encoding, begin)
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
     try:
@@ -155,8 +167,7 @@ def rows(file: BinaryIO, header: Header, *, begin: int, row: int) -> Iterator[Ro
                     cells = []
                     lines.give_back_all_but_one()
             ends = lines.end_row()
-            if problem or any(cells):
-                yield _row(row, cells, ends, problem)
+            yield _row(row, cells, ends, problem) if problem or any(cells) else Row(row, [], ends)
     finally:
         lines.detach()
 

@@ -24,9 +24,13 @@ from newsletter.services.importing.refusals import FileRefused
 from newsletter.services.importing.tables import FORMATS, Table, open_tables
 
 KEPT = timedelta(days=30)
+MOST_TURNS_IN_VAIN = 3
 State = ListImport.State
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 STOPPED = gettext_lazy("The command was stopped. Start it again.")
+STANDS_STILL = gettext_lazy(
+    "It was begun three times and came no further. Divide the file, or ask who runs the server."
+)
 
 log = logging.getLogger("clinic.lists")
 
@@ -108,13 +112,16 @@ def remove_files(list_import: ListImport) -> None:
 def take_up(*, now: datetime, goes_on: Callable[[], bool]) -> None:
     """Goes on with what waits to be checked or brought in, until `goes_on` says no.
 
-    Called by the worker every few seconds. An import that breaks is marked as failed, with words, and leaves the others
-    their turn. Raises OperationalError and InterfaceError: the database is away.
+    Called by the worker every few seconds. An import that breaks, or ends its worker three times at the same place, is
+    marked as failed, with words, and leaves the others their turn. Raises OperationalError and InterfaceError: the
+    database is away.
     """
     for old in ListImport.objects.ended_before(now - KEPT).exclude(file="", report="")[:20]:
         remove_files(old)
     while goes_on() and (claimed := _claim(now)):
         try:
+            if claimed.turns_in_vain > MOST_TURNS_IN_VAIN:
+                raise FileRefused(STANDS_STILL)
             _begin(claimed)
             is_at_the_end = _go_on(claimed, now=now, goes_on=goes_on)
         except LostIt:
@@ -136,7 +143,8 @@ def _claim(now: datetime) -> ListImport | None:
         if found is None:
             return None
         found.lease_until = now + LEASE
-        found.save(update_fields=["lease_until"])
+        found.turns_in_vain += 1
+        found.save(update_fields=["lease_until", "turns_in_vain"])
     return found
 
 

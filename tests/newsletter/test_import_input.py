@@ -223,8 +223,9 @@ def test_a_spreadsheet_is_told_from_a_zip():
 
 
 @pytest.mark.django_db
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch):
-    monkeypatch.setattr(parts, "MOST_BYTES", 1_000_000)
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_BYTES_OF_ONE"])
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch, limit):
+    monkeypatch.setattr(parts, limit, 1_000_000)
     bomb = zipped(subscribers=b"email\r\n" + b"x" * 2_000_000)
     assert len(bomb) < 10_000
     assert "larger than 2 GB" in refused(bomb, name="a.zip")

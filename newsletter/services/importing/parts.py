@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy
 from newsletter.services.importing.refusals import FileRefused
 
 MOST_BYTES = 2 * 1024**3  # unpacked: some ten million rows
+# Of one file, more than a million rows: each turn of a worker unpacks anew up to where it is, this in a second.
+MOST_BYTES_OF_ONE = 500 * 1024**2
 MOST_FILES = 50
 # Of whatever kind, and the directory that names them: zipfile reads it whole, and a member becomes half a kilobyte.
 MOST_MEMBERS = 1000
@@ -79,8 +81,12 @@ def _check(tables: list[zipfile.ZipInfo]) -> None:
     if any(each.flag_bits & ENCRYPTED for each in tables):
         raise FileRefused(_("This zip is locked with a password. Unpack it and upload what is in it."))
     # `zipfile` hands out no more bytes of a file than the zip says it has, so that this cannot be a lie.
-    if len(tables) > MOST_FILES or sum(each.file_size for each in tables) > MOST_BYTES:
-        raise FileRefused(_("Unpacked, this zip is larger than 2 GB, or it holds more than 50 files."))
+    sizes = [each.file_size for each in tables]
+    if len(tables) > MOST_FILES or sum(sizes) > MOST_BYTES or max(sizes) > MOST_BYTES_OF_ONE:
+        words = _(
+            "Unpacked, this zip is larger than 2 GB, or a file in it than 500 MB, or it holds more than 50 files."
+        )
+        raise FileRefused(words)
     if any(_is_mostly_nothing(each) for each in tables):
         raise FileRefused(
             _("Unpacked, a file in this zip is hundreds of times as large, as no list is. Export it again.")

@@ -21,7 +21,7 @@ from django.template import Context, Engine
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from clinic import mail_links
+from clinic import addresses, mail_links
 from clinic.mail_links import Link
 from clinic.models import Letter, Practice
 
@@ -185,8 +185,9 @@ def _message(letter: Letter, now: datetime) -> EmailMultiAlternatives:
         subject=letter.subject,
         body=with_links(letter, now=now),
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[letter.to],
-        reply_to=[letter.reply_to] if letter.reply_to else None,
+        # Django by itself would write to strasse.example for straße.example.
+        to=[addresses.in_ascii(letter.to)],
+        reply_to=[addresses.in_ascii(letter.reply_to)] if letter.reply_to else None,
         headers={"Message-ID": message_id(letter), "Auto-Submitted": "auto-generated"},
     )
     if method := CALENDAR_METHOD.search(letter.calendar):

@@ -10,6 +10,7 @@ from html import escape
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from clinic import addresses
 from clinic.models import Practice
 from newsletter.emails.person import Person, leave_address, preferences_address
 from newsletter.emails.providers import delivery_header, untracked_headers
@@ -39,9 +40,8 @@ def ascii_address(email: str) -> str:
 
     Raises AddressNotAscii for one that has no such form, and for all that is no address: line breaks, spaces, none.
     """
-    local, _at, domain = email.rpartition("@")
     try:
-        spelt = email if email.isascii() else f"{local}@{domain.encode('idna').decode()}"
+        spelt = addresses.in_ascii(email)
     except UnicodeError:
         spelt = ""
     if len(spelt) > LONGEST_ADDRESS or not ADDRESS.fullmatch(spelt):

@@ -5,7 +5,7 @@ import time
 import pytest
 from django.core.exceptions import ValidationError
 
-from clinic.addresses import QUOTED, canonical, left_out, mailbox
+from clinic.addresses import QUOTED, as_once_spelt, canonical, in_ascii, left_out, mailbox
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,12 @@ from clinic.addresses import QUOTED, canonical, left_out, mailbox
         ("ada@ｅｘａｍｐｌｅ．com", "ada@example.com"),
         ("ada@ⓔxample.com", "ada@example.com"),
         ("ada@xn--BCHER-kva.example", "ada@bücher.example"),
-        ("ada@straße.example", "ada@strasse.example"),
+        ("ada@xn--strae-oqa.example", "ada@straße.example"),
+        ("ada@STRAẞE.example", "ada@straße.example"),
+        ("ada@σοφός.example", "ada@σοφός.example"),
+        ("ada@نامه\u200cای.example", "ada@نامه\u200cای.example"),
+        ("ada@xn--i-7iq.example", "ada@i❤.example"),
+        ("ada@r3---sn.example", "ada@r3---sn.example"),
         ("o'hara{x}@example.com", "o'hara{x}@example.com"),
     ],
 )
@@ -30,6 +35,48 @@ def test_an_address_has_one_spelling(typed, expected):
 def test_what_is_no_address_is_refused_and_breaks_nothing(typed):
     with pytest.raises(ValidationError, match="in the correct format"):
         canonical(typed)
+
+
+@pytest.mark.parametrize(
+    ("email", "spelt"),
+    [
+        ("ada@straße.example", "ada@xn--strae-oqa.example"),
+        ("ada@strasse.example", "ada@strasse.example"),
+        ("ada@i❤.example", "ada@xn--i-7iq.example"),
+    ],
+)
+def test_two_domains_that_look_alike_are_written_to_apart(email, spelt):
+    assert in_ascii(canonical(email)) == spelt
+    assert canonical(spelt) == email
+
+
+@pytest.mark.parametrize("domain", ["straße❤.example", "ex\u200cample.com"])
+def test_what_is_no_domain_is_not_taken_for_anothers(domain):
+    with pytest.raises(ValidationError):
+        canonical(f"ada@{domain}")
+    with pytest.raises(UnicodeError):
+        in_ascii(f"ada@{domain}")
+
+
+@pytest.mark.parametrize(
+    ("email", "before"),
+    [
+        ("ada@straße.example", "ada@strasse.example"),
+        ("ada@نامه\u200cای.example", "ada@نامهای.example"),
+        ("ada@bücher.example", "ada@bücher.example"),
+        ("ada@i❤.example", "ada@i❤.example"),
+    ],
+)
+def test_the_former_spelling_is_known(email, before):
+    assert as_once_spelt(email) == before
+
+
+@pytest.mark.parametrize("typed", ["ada@" + "ü" * 100_000, "ü" * 100_000 + "@example.com", "ada@" + "a." * 130])
+def test_what_is_longer_than_an_address_is_refused_at_once(typed):
+    began = time.perf_counter()
+    with pytest.raises(ValidationError, match="in the correct format"):
+        canonical(typed)
+    assert time.perf_counter() - began < 0.5
 
 
 @pytest.mark.parametrize(

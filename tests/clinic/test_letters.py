@@ -71,6 +71,15 @@ def test_a_letter_is_sent_once_in_full(db, sink):
     )
 
 
+def test_a_letter_goes_to_the_domain_that_was_typed(db, sink):
+    letter = make_letter(to="ann@straße.example", reply_to="front@straße.example")
+    letters.send_next(now=NOON)
+    (message,) = sink.accepted
+    assert (message["To"], message["Reply-To"]) == ("ann@xn--strae-oqa.example", "front@xn--strae-oqa.example")
+    letter.refresh_from_db()
+    assert (letter.state, letter.to) == ("sent", "ann@straße.example")
+
+
 def test_a_letter_that_is_not_due_waits(db, sink):
     make_letter(next_attempt_at=NOON + MINUTE)
 

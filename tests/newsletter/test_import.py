@@ -157,6 +157,16 @@ def test_importing_a_list_that_holds_suppressed_addresses_changes_nothing_for_th
     assert ada.email not in Subscriber.objects.mailable().values_list("email", flat=True)
 
 
+def test_who_has_left_under_the_former_spelling_of_a_domain_is_not_brought_in_under_the_new_one():
+    Suppression.objects.add(["ada@strasse.example"], Suppression.Reason.UNSUBSCRIBED, now=NOON)
+    before = everything()
+    done = bring_in(table("Ada@straße.example,Ada,confirmed"))
+    assert everything() == before
+    assert outcomes(done) == [(2, "suppressed: left untouched")]
+    bring_in(table("bea@straße.example,Bea,confirmed", "bea@strasse.example,Bea,confirmed"))
+    assert [person[0] for person in people()] == ["bea@strasse.example", "bea@straße.example"]
+
+
 def test_without_the_suppression_the_same_row_comes_in():
     bring_in(table("ghost@example.com,Ghost,confirmed"))
     assert people() == [("ghost@example.com", "Ghost", "confirmed")]

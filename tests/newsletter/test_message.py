@@ -228,6 +228,7 @@ def test_a_test_letter_has_nothing_to_leave():
         ("ada@example.com", "ada@example.com"),
         ("Ada.o'neil+list@Example.COM", "Ada.o'neil+list@Example.COM"),
         ("ada@münchen.example", "ada@xn--mnchen-3ya.example"),
+        ("ada@straße.example", "ada@xn--strae-oqa.example"),
         ("ada@例え.テスト", "ada@xn--r8jz45g.xn--zckzah"),
         ("clinic@localhost", "clinic@localhost"),
     ],

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
+from clinic import addresses
 from newsletter.models import Consent, ListImport, SeenAddress, Subscriber, Suppression, Topic
 from newsletter.services.importing.entry import Entry
 from newsletter.services.importing.judging import EFFECTIVE, Facts, Outcome, Standing, State, Verdict, judge
@@ -71,7 +72,10 @@ def _facts(list_import: ListImport, entries: list[Entry], *, writes: bool) -> Fa
     if writes:
         people = people.select_for_update(no_key=True)
     known = {person.email.lower(): _standing(person) for person in people}
-    suppressed = set(Suppression.objects.in_force().filter(email__in=folded).values_list("email", flat=True))
+    # Who has left under the former spelling of a domain is not brought in under the new one.
+    spelt = {addresses.as_once_spelt(email): email for email in folded} | {email: email for email in folded}
+    in_force = Suppression.objects.in_force().filter(email__in=spelt)
+    suppressed = {spelt[email] for email in in_force.values_list("email", flat=True)}
     rows: dict[bool, dict[str, int]] = {True: {}, False: {}}
     # Only a check has to be told what the rows before would have done: they have not done it.
     for seen in SeenAddress.objects.filter(list_import=list_import, address__in=by_print):

@@ -143,9 +143,13 @@ def test_a_file_too_large_for_memory_comes_by_way_of_the_disk(client, mary, sett
     assert made.counts == {"brought_in": 2_000, "remarks": 0}
 
 
-def test_a_file_that_breaks_later_says_so_on_its_page(client, mary):
+def test_a_file_that_breaks_later_says_so_on_its_page(client, mary, monkeypatch):
     content = bytearray(zipped(subscribers=table(*(f"p{n}@example.com,P,confirmed" for n in range(3000)))))
     content[6000:6100] = b"\xff" * 100
+    # Seen at the beginning, it is refused at once.
+    assert b"The zip file is damaged." in send(client, bytes(content), name="a.zip").content
+    assert not ListImport.objects.exists()
+    monkeypatch.setattr("newsletter.services.importing.reading.HEAD", 4096)
     send(client, bytes(content), name="a.zip")
     made = work(ListImport.objects.get())
     page = client.get(page_of(made)).content.decode()

@@ -39,15 +39,13 @@ class Part:
 
 
 def parts_of(file: BinaryIO, name: str) -> list[Part]:
-    """All of them. Raises FileRefused for a spreadsheet and for a zip that is damaged, locked or too large."""
+    """All of them. Raises FileRefused for a spreadsheet and for a zip that is locked or too large, and what zipfile
+    raises for one that is damaged."""
     if not zipfile.is_zipfile(file):
         size = file.seek(0, 2)
         return [Part(PurePosixPath(name).name, size, lambda: nullcontext(file))]
-    try:
-        zipfile.ZipFile(cast(BinaryIO, _ShortOfBreath(file)))
-        archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile:
-        raise FileRefused(_("The zip file is damaged. Export and upload it again.")) from None
+    zipfile.ZipFile(cast(BinaryIO, _ShortOfBreath(file)))
+    archive = zipfile.ZipFile(file)
     if len(archive.infolist()) > MOST_MEMBERS:
         raise FileRefused(TOO_MANY)
     if SPREADSHEET in archive.namelist():

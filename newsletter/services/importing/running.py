@@ -27,6 +27,7 @@ KEPT = timedelta(days=30)
 MOST_TURNS_IN_VAIN = 3
 State = ListImport.State
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+IS_DAMAGED = gettext_lazy("The zip file is damaged. Export and upload it again.")
 STOPPED = gettext_lazy("The command was stopped. Start it again.")
 STANDS_STILL = gettext_lazy(
     "It was begun three times and came no further. Divide the file, or ask who runs the server."
@@ -72,7 +73,10 @@ def proven(proof: str) -> str:
 def read_as(file: BinaryIO, name: str, format: str, status: str) -> list[Table]:
     """The tables in an upload. Raises FileRefused."""
     said = Subscriber.State(status) if status else None
-    return open_tables(file, name, FORMATS[ListImport.Format(format)], status=said)
+    try:
+        return open_tables(file, name, FORMATS[ListImport.Format(format)], status=said)
+    except DAMAGED:
+        raise FileRefused(IS_DAMAGED) from None
 
 
 def approve(list_import: ListImport) -> None:
@@ -213,7 +217,7 @@ def why(error: BaseException, list_import: ListImport) -> str:
     elif isinstance(error, (KeyboardInterrupt, SystemExit)):
         words = str(STOPPED)
     elif isinstance(error, DAMAGED):
-        words = _("The zip file is damaged. Export and upload it again.")
+        words = str(IS_DAMAGED)
     else:
         words = _("Something unexpected is in this file, or went wrong here; the log of the server names it.")
     if list_import.rows_done and list_import.state == State.IMPORTING:

@@ -6,6 +6,7 @@ import pytest
 
 from newsletter.models import Consent, SeenAddress, Subscriber, Suppression
 from newsletter.services import importing, signing_up
+from newsletter.services.importing.judging import WEAKEST_FIRST
 from newsletter.wording import Words
 from tests.factories import NOON, make_subscriber, make_topic, marketing
 from tests.newsletter.lists import (
@@ -29,6 +30,7 @@ WOULD = {
     "brought in": "would be brought in",
     "taken off the list": "would be taken off the list",
     "written down as off the list": "would be written down as off the list",
+    "suppressed: the stronger reason written down": "suppressed: the stronger reason would be written down",
 }
 
 ADA = (
@@ -132,8 +134,13 @@ def test_topics_are_found_by_short_name_and_by_name_and_an_unknown_one_refuses_t
     )
 
 
-@pytest.mark.parametrize("status", ["confirmed", "unsubscribed", "bounced", "complained", "pending"])
-@pytest.mark.parametrize("reason", ["unsubscribed", "bounced", "complained"])
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        *((reason, status) for reason in WEAKEST_FIRST for status in ("confirmed", "pending", "unsubscribed")),
+        *(("bounced", "bounced"), ("complained", "bounced"), ("complained", "complained")),
+    ],
+)
 def test_importing_a_list_that_holds_suppressed_addresses_changes_nothing_for_them(status, reason):
     topic = make_topic(slug="offers")
     ada = make_subscriber(email="Ada@example.com", state=reason, topics=[topic])
@@ -155,6 +162,39 @@ def test_importing_a_list_that_holds_suppressed_addresses_changes_nothing_for_th
     word = "never confirmed: not brought in" if status == "pending" else "suppressed: left untouched"
     assert outcomes(done) == [(2, word), (3, word), (4, word)]
     assert ada.email not in Subscriber.objects.mailable().values_list("email", flat=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [("unsubscribed", "bounced"), ("unsubscribed", "complained"), ("bounced", "complained")]
+)
+def test_of_a_suppressed_address_a_stronger_reason_is_written_down_and_nobody_lifts_it(reason, status):
+    """Who had left could come back in person; who complained elsewhere cannot."""
+    ada = make_subscriber(email="Ada@example.com", name="Ada", state=reason, left_at=NOON - timedelta(days=9))
+    Suppression.objects.add(["ada@example.com", "ghost@example.com"], reason, now=NOON)
+    content = table(f"ADA@example.com,Another,{status}", f"ghost@example.com,Ghost,{status}")
+
+    made = work(upload(content))
+    checked = outcomes(made)
+    importing.approve(made)
+    work(made)
+
+    assert outcomes(made) == [(row, "suppressed: the stronger reason written down") for row in (2, 3)]
+    assert checked == [(row, WOULD[outcome]) for row, outcome in outcomes(made)]
+    label = Subscriber.State(status).label
+    assert {row[3] for row in report_of(made)} == {f"Off the list already, and from now on for good: {label}."}
+    ada.refresh_from_db()
+    # It shows the stronger one, off the list since the same day.
+    assert (ada.name, ada.state, ada.left_at) == ("Ada", status, NOON - timedelta(days=9))
+    assert people() == [("Ada@example.com", "Ada", status)]
+    lines = [(f"{name}@example.com", said) for said in (reason, status) for name in ("ada", "ghost")]
+    assert list(Suppression.objects.order_by("at", "email").values_list("email", "reason")) == lines
+    ask = ada.record(Consent.Kind.ASKED, Words(version="1", text="Yes."), now=NOON + timedelta(days=1))
+    with pytest.raises(signing_up.NotSentTo):
+        signing_up.confirm(ask=ask, words=Words(version="1", text="Yes."), network_address="203.0.113.1", now=NOON)
+
+    before = everything()
+    assert outcomes(bring_in(content)) == [(2, "suppressed: left untouched"), (3, "suppressed: left untouched")]
+    assert everything() == before
 
 
 def test_who_has_left_under_the_former_spelling_of_a_domain_is_not_brought_in_under_the_new_one():

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from clinic import addresses
 from newsletter.models import Consent, ListImport, SeenAddress, Subscriber, Suppression, Topic
 from newsletter.services.importing.entry import Entry
-from newsletter.services.importing.judging import EFFECTIVE, Facts, Outcome, Standing, State, Verdict, judge
+from newsletter.services.importing.judging import EFFECTIVE, Facts, Outcome, Standing, State, Verdict, judge, strength
 
 Through = Subscriber.topics.through
 
@@ -58,7 +58,7 @@ def write(list_import: ListImport, lines: Iterable[Line], *, topics: dict[str, T
             done[line.verdict.outcome].append(line)
     _add(list_import, done[Outcome.BROUGHT_IN], topics=topics, now=now)
     _add(list_import, done[Outcome.ADDED_OFF], topics=topics, now=now)
-    _take_off(list_import, done[Outcome.TAKEN_OFF], now=now)
+    _take_off(list_import, done[Outcome.TAKEN_OFF] + done[Outcome.STRONGER], now=now)
 
 
 def fingerprint(email: str) -> UUID:
@@ -75,14 +75,16 @@ def _facts(list_import: ListImport, entries: list[Entry], *, writes: bool) -> Fa
     # Who has left under the former spelling of a domain is not brought in under the new one.
     spelt = {addresses.as_once_spelt(email): email for email in folded} | {email: email for email in folded}
     in_force = Suppression.objects.in_force().filter(email__in=spelt)
-    suppressed = {spelt[email] for email in in_force.values_list("email", flat=True)}
+    lines = sorted(in_force, key=lambda line: strength(Suppression.Reason(line.reason)))
+    suppressed = {spelt[line.email]: Suppression.Reason(line.reason) for line in lines}
     rows: dict[bool, dict[str, int]] = {True: {}, False: {}}
     # Only a check has to be told what the rows before would have done: they have not done it.
     for seen in SeenAddress.objects.filter(list_import=list_import, address__in=by_print):
         email = by_print[seen.address]
         rows[seen.leaves][email] = seen.row
         if seen.counts and seen.leaves:
-            suppressed.add(email)
+            # By which row matters no more: another that leaves is the second of the file.
+            suppressed.setdefault(email, Suppression.Reason.UNSUBSCRIBED)
         elif seen.counts:
             known.setdefault(email, Standing(State.CONFIRMED, seen.at))
     return Facts(known, suppressed, joined_in_row=rows[False], left_in_row=rows[True])
@@ -174,7 +176,7 @@ def _evidence(
 
 
 def _take_off(list_import: ListImport, lines: list[Line], *, now: datetime) -> None:
-    """Known people who have left elsewhere since they joined."""
+    """Known people who have left elsewhere since they joined, and addresses that are off for a stronger reason now."""
     entries = {line.entry.email.lower(): (line, line.entry) for line in lines if line.entry}
     if not entries:
         return
@@ -182,7 +184,8 @@ def _take_off(list_import: ListImport, lines: list[Line], *, now: datetime) -> N
     evidence: list[Consent] = []
     for person in people:
         line, entry = entries[person.email.lower()]
-        person.state, person.left_at = entry.status, entry.left_at or now
+        # Who is off the list already has been so since then.
+        person.state, person.left_at = entry.status, person.left_at or entry.left_at or now
         evidence += _evidence(list_import, line, entry, person, [], now)
     Subscriber.objects.bulk_update(people, ["state", "left_at"], batch_size=500)
     Consent.objects.bulk_create(evidence)

@@ -8,11 +8,13 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.models import Subscriber, Topic
+from newsletter.models import Subscriber, Suppression, Topic
 from newsletter.services.importing.entry import Entry
 from newsletter.services.importing.refusals import RowRefused
 
 State = Subscriber.State
+Reason = Suppression.Reason
+WEAKEST_FIRST = (Reason.UNSUBSCRIBED, Reason.BOUNCED, Reason.COMPLAINED)
 
 
 class Outcome(TextChoices):
@@ -20,6 +22,7 @@ class Outcome(TextChoices):
     ADDED_OFF = "added_off", gettext_lazy("written down as off the list")
     TAKEN_OFF = "taken_off", gettext_lazy("taken off the list")
     THERE = "there", gettext_lazy("already there")
+    STRONGER = "stronger", gettext_lazy("suppressed: the stronger reason written down")
     SUPPRESSED = "suppressed", gettext_lazy("suppressed: left untouched")
     TWICE = "twice", gettext_lazy("twice in the file")
     PENDING = "pending", gettext_lazy("never confirmed: not brought in")
@@ -31,6 +34,7 @@ WOULD = {
     Outcome.BROUGHT_IN: gettext_lazy("would be brought in"),
     Outcome.ADDED_OFF: gettext_lazy("would be written down as off the list"),
     Outcome.TAKEN_OFF: gettext_lazy("would be taken off the list"),
+    Outcome.STRONGER: gettext_lazy("suppressed: the stronger reason would be written down"),
 }
 EFFECTIVE = tuple(WOULD)
 
@@ -54,7 +58,8 @@ class Facts:
     """What is known of the addresses of a batch, by the address in small letters."""
 
     known: dict[str, Standing]
-    suppressed: set[str]
+    # With the strongest reason in force.
+    suppressed: dict[str, Reason]
     # Rows before this batch: the number of the first that joins, or leaves, with this address.
     joined_in_row: dict[str, int]
     left_in_row: dict[str, int]
@@ -70,15 +75,23 @@ class Verdict:
 
 
 def judge(entry: Entry, facts: Facts, *, now: datetime) -> Verdict:
-    """Nobody who is known here is changed, but for one case: who left elsewhere after joining here is taken off."""
+    """Nobody who is known here is changed, but for two cases: who left elsewhere after joining here is taken off, and
+    who has only left here and complained or bounced elsewhere cannot come back in person either."""
     folded = entry.email.lower()
     if first := (facts.left_in_row if entry.leaves else facts.joined_in_row).get(folded):
         return Verdict(Outcome.TWICE, _("The address stands in row %(row)d already.") % {"row": first})
-    if folded in facts.suppressed:
+    if reason := facts.suppressed.get(folded):
+        if entry.leaves and strength(Reason(entry.status.value)) > strength(reason):
+            told = {"reason": entry.status.label}
+            return Verdict(Outcome.STRONGER, _("Off the list already, and from now on for good: %(reason)s.") % told)
         return Verdict(Outcome.SUPPRESSED, _("The address is suppressed: left untouched."))
     if standing := facts.known.get(folded):
         return _of_known(entry, standing, now=now)
     return Verdict(Outcome.ADDED_OFF if entry.leaves else Outcome.BROUGHT_IN, " ".join(entry.remarks))
+
+
+def strength(reason: Reason) -> int:
+    return WEAKEST_FIRST.index(reason)
 
 
 def check(entry: Entry, topics: Mapping[str, Topic], *, now: datetime) -> None:

@@ -97,7 +97,8 @@ class ListImportAdmin(admin.ModelAdmin):
         )
 
     def approval(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._do(request, pk, importing.approve, _("They are being brought in."), "Approved.")
+        step = partial(importing.approve, now=timezone.now())
+        return self._do(request, pk, step, _("They are being brought in."), "Approved.")
 
     def cancellation(self, request: HttpRequest, pk: int) -> HttpResponse:
         step = partial(importing.cancel, now=timezone.now())
@@ -150,7 +151,7 @@ class ListImportAdmin(admin.ModelAdmin):
         return redirect("admin:newsletter_listimport_change", pk)
 
     def _page(self, request: HttpRequest, found: ListImport, template: str) -> TemplateResponse:
-        is_check = _is_check(found)
+        is_check = found.is_check
         problems = [] if found.is_under_way else _problems(found)
         would = {str(outcome.label): said(outcome, is_check=is_check) for outcome in Outcome}
         shown = {
@@ -176,12 +177,6 @@ class ListImportAdmin(admin.ModelAdmin):
             "most": SHOWN,
         }
         return TemplateResponse(request, f"{TEMPLATES}/{template}", shown)
-
-
-def _is_check(found: ListImport) -> bool:
-    """Whether its numbers say what would become of the rows. One that was cancelled or broke has the report of one."""
-    before = (ListImport.State.WAITING, ListImport.State.CHECKING, ListImport.State.CHECKED, ListImport.State.APPROVED)
-    return found.state in before or f"-{ListImport.State.CHECKING}" in str(found.report)
 
 
 def _button(found: ListImport) -> str:

@@ -78,6 +78,7 @@ class ListImport(models.Model):
     # How many turns of a worker have begun since `place` moved last: one that ends its worker must not end them all.
     turns_in_vain = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("uploaded"))
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
@@ -102,6 +103,11 @@ class ListImport(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in self.ENDED
+
+    @property
+    def is_check(self) -> bool:
+        """Whether its numbers say what would become of the rows: so until the bringing in has begun."""
+        return self.approved_at is None or self.state == self.State.APPROVED
 
 
 class SeenAddress(models.Model):

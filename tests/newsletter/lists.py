@@ -46,7 +46,7 @@ def bring_in(content, *, now=NOON, **fields):
     """Uploaded, checked, approved and brought in; returns the import."""
     made = work(upload(content, now=now, **fields), now=now)
     assert made.state == "checked", made.error
-    importing.approve(made)
+    importing.approve(made, now=now)
     return work(made, now=now)
 
 

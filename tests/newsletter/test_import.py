@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.models import Consent, SeenAddress, Subscriber, Suppression
 from newsletter.services import importing, signing_up
-from newsletter.services.importing.judging import WEAKEST_FIRST
+from newsletter.services.journal import WEAKEST_FIRST
 from newsletter.wording import Words
 from tests.factories import NOON, make_subscriber, make_topic, marketing
 from tests.newsletter.lists import (
@@ -175,7 +175,7 @@ def test_of_a_suppressed_address_a_stronger_reason_is_written_down_and_nobody_li
 
     made = work(upload(content))
     checked = outcomes(made)
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     work(made)
 
     assert outcomes(made) == [(row, "suppressed: the stronger reason written down") for row in (2, 3)]
@@ -287,7 +287,7 @@ def test_the_second_row_of_an_address_is_told_and_leaving_wins_whatever_the_orde
     content = table(*rows)
     checked = work(upload(content))
     before = outcomes(checked)
-    importing.approve(checked)
+    importing.approve(checked, now=NOON)
     work(checked)
 
     assert before == [(row, WOULD.get(outcome, outcome)) for row, outcome in outcomes(checked)]
@@ -339,7 +339,7 @@ def test_checking_changes_nothing_and_says_what_bringing_in_then_does():
     assert everything() == before
     assert not SeenAddress.objects.exists()
     checked, counts = report_of(made), made.counts
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     work(made)
 
     assert checked == [

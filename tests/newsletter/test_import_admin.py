@@ -241,6 +241,35 @@ def test_a_check_that_was_cancelled_has_done_nothing(client, mary):
     assert "What had been done by then stays." not in page
 
 
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_a_cancelled_check_whose_files_are_gone_has_done_nothing_either(client, mary, is_approved):
+    made = work(upload(table("ada@example.com,Ada,confirmed")))
+    if is_approved:
+        # And the worker has not taken it up yet.
+        client.post(f"{LIST}{made.pk}/approval/")
+        assert "Would be brought in" in client.get(page_of(made)).content.decode()
+    for step in ("cancellation", "removal"):
+        client.post(f"{LIST}{made.pk}/{step}/")
+    page = client.get(page_of(made)).content.decode()
+    assert "Would be brought in" in page
+    assert ">Brought in<" not in page
+    assert "What had been done by then stays." not in page
+
+
+def test_a_cancelled_import_whose_files_are_gone_says_what_stays(client, mary, monkeypatch):
+    monkeypatch.setattr("newsletter.services.importing.batches.MOST", 1)
+    made = work(upload(table("ada@example.com,Ada,confirmed", "bea@example.com,Bea,confirmed")))
+    client.post(f"{LIST}{made.pk}/approval/")
+    asked = iter([True])
+    work(made, goes_on=lambda: next(asked, False))
+    for step in ("cancellation", "removal"):
+        client.post(f"{LIST}{made.pk}/{step}/")
+    page = client.get(page_of(made)).content.decode()
+    assert ">Brought in<" in page
+    assert "ould be brought in" not in page
+    assert "What had been done by then stays." in page
+
+
 def test_of_those_who_left_the_button_says_so(client, mary):
     made = work(upload(table("ada@example.com", header="email"), status="unsubscribed"))
     assert "Write down 1 who left" in client.get(page_of(made)).content.decode()

@@ -45,6 +45,7 @@ def test_it_brings_in_and_says_how_many(run):
     assert people() == [("ada@example.com", "Ada Lee", "confirmed")]
     made, line = ListImport.objects.get(), Consent.objects.get()
     assert (made.state, made.file, made.proof, made.name) == ("done", "", PROOF, "subscribed_1.csv")
+    assert (made.is_check, made.approved_at) == (False, made.created_at)
     assert (line.by, line.version, line.topics) == (user, f"import {made.pk}", [topic.name])
     assert not SeenAddress.objects.exists()
 

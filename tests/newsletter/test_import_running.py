@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from importlib import import_module
 from itertools import count
 
 import pytest
@@ -77,7 +78,7 @@ def test_in_as_many_turns_as_it_takes(content, name):
         assert turns < 20
         if made.state == "checked":
             assert not Subscriber.objects.exists()
-            importing.approve(made)
+            importing.approve(made, now=NOON)
 
     assert turns >= 8
     assert brought_in() == expected
@@ -93,7 +94,7 @@ def test_a_batch_that_breaks_in_the_middle_leaves_nothing_of_itself(monkeypatch)
     expected, rows = brought_in(), report_of(whole)
     wipe()
     made = work(upload(MANY))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     save, turn = ListImport.save, count(1)
 
     def break_down(self, *args, **kwargs):
@@ -122,7 +123,7 @@ def test_a_batch_that_breaks_in_the_middle_leaves_nothing_of_itself(monkeypatch)
 def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
     """Both read the same place; the second finds that it has moved, and does nothing."""
     made = work(upload(MANY))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     first = running._claim(NOON)
     running._begin(first)
     second = ListImport.objects.get(pk=first.pk)
@@ -137,15 +138,15 @@ def test_the_guard_is_what_keeps_two_workers_apart(monkeypatch):
 @pytest.mark.django_db
 def test_cancelled_under_way_what_is_done_stays_and_nothing_more_comes():
     made = work(upload(MANY))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     work(made, goes_on=times(1))
     importing.cancel(made, now=NOON)
     work(made)
     assert (made.state, made.rows_done, Subscriber.objects.count()) == ("cancelled", batches.MOST, batches.MOST)
     assert not SeenAddress.objects.exists()
-    for step in (importing.approve, lambda made: importing.cancel(made, now=NOON)):
+    for step in (importing.approve, importing.cancel):
         with pytest.raises(importing.NotNow):
-            step(made)
+            step(made, now=NOON)
 
 
 @pytest.mark.django_db
@@ -175,7 +176,7 @@ def test_a_turn_whose_time_is_over_before_the_first_row_does_a_batch_all_the_sam
 @pytest.mark.django_db
 def test_what_ends_its_worker_three_times_at_the_same_place_is_given_up(monkeypatch, caplog):
     made = work(upload(MANY))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     work(made, goes_on=times(1))
     save = ListImport.save
 
@@ -217,17 +218,44 @@ def test_turns_that_come_further_may_be_any_number(monkeypatch):
 def test_nothing_is_brought_in_before_a_person_says_so():
     made = upload(table("a@example.com,A,confirmed"))
     with pytest.raises(importing.NotNow):
-        importing.approve(made)
+        importing.approve(made, now=NOON)
     for _turn in range(3):
         work(made)
     assert (made.state, Subscriber.objects.count()) == ("checked", 0)
 
 
 @pytest.mark.django_db
+def test_of_imports_from_before_it_is_found_out_which_were_approved(monkeypatch):
+    monkeypatch.setattr(batches, "MOST", 1)
+    content = table("a@example.com,A,confirmed", "b@example.com,B,unsubscribed")
+    checked, done, failed = work(upload(content)), bring_in(content), work(upload(b""))
+    names = ("begun", "without_files", "cancelled")
+    rows = ((f"{name}@example.com,C,bounced", f"{name}2@example.com,D,bounced") for name in names)
+    begun, without_files, cancelled = (work(upload(table(*some))) for some in rows)
+    for made in (begun, without_files):
+        importing.approve(made, now=NOON)
+        work(made, goes_on=times(1))
+        importing.cancel(made, now=NOON)
+    importing.cancel(cancelled, now=NOON)
+    for made in (without_files, cancelled):
+        importing.remove_files(made)
+    before = dict(ListImport.objects.values_list("pk", "approved_at"))
+    assert [before[made.pk] for made in (checked, done, failed, begun, without_files, cancelled)] == [
+        None, NOON, None, NOON, NOON, None
+    ]  # fmt: skip
+
+    ListImport.objects.update(approved_at=None)
+    backfill = import_module("newsletter.migrations.0022_approval_of_imports").BACKFILL
+    with connection.cursor() as cursor:
+        cursor.execute(backfill)
+    assert dict(ListImport.objects.values_list("pk", "approved_at")) == before
+
+
+@pytest.mark.django_db
 def test_a_file_that_is_damaged_further_on_keeps_what_came_before(monkeypatch):
     content = zipped(subscribers=MANY)
     made = work(upload(content, name="a.zip"))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     work(made, goes_on=times(1))
     path = made.file.path
     broken = bytearray(content)
@@ -266,7 +294,7 @@ def test_files_are_removed_a_while_after_the_end_or_at_once_by_hand():
     made.refresh_from_db()
     assert (made.file, made.report, other.file, other.report) == ("", "", "", "")
     with pytest.raises(importing.NotNow):
-        importing.approve(other)
+        importing.approve(other, now=NOON)
     waiting = upload(table("c@example.com,C,confirmed"))
     with pytest.raises(importing.NotNow):
         importing.remove_files(waiting)
@@ -275,7 +303,7 @@ def test_files_are_removed_a_while_after_the_end_or_at_once_by_hand():
 @pytest.mark.django_db(transaction=True)
 def test_somebody_who_signs_up_at_the_same_moment_keeps_their_own_row(monkeypatch):
     made = work(upload(table("ada@example.com,Import,confirmed", "bea@example.com,Import,confirmed")))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     write, turn = importing.passes.write, count(1)
 
     def while_somebody_signs_up(*args, **kwargs):
@@ -359,7 +387,7 @@ def test_the_command_killed_in_the_middle_and_started_again(tmp_path):
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_in_the_middle_of_an_upload(tmp_path):
     made = work(upload(table(*(f"p{number}@example.com,P,confirmed" for number in range(PEOPLE)))))
-    importing.approve(made)
+    importing.approve(made, now=NOON)
     go = "import django; django.setup(); from django.utils import timezone; from newsletter.services import importing; "
     go += "importing.take_up(now=timezone.now(), goes_on=lambda: True)"
     settings = {**environment(), "DJANGO_SETTINGS_MODULE": "clinic.settings"}

@@ -80,6 +80,7 @@ def _made(upload: Upload, size: int, *, writes: bool, now: datetime) -> ListImpo
         state=State.IMPORTING if writes else State.CHECKING,
         bytes_total=size,
         created_at=now,
+        approved_at=now if writes else None,
         lease_until=now + LEASE,
         by=upload.by,
     )

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 from newsletter.models import Subscriber, Suppression, Topic
 from newsletter.services.importing.entry import Entry
 from newsletter.services.importing.refusals import RowRefused
+from newsletter.services.journal import WEAKEST_FIRST
 
 State = Subscriber.State
 Reason = Suppression.Reason
-WEAKEST_FIRST = (Reason.UNSUBSCRIBED, Reason.BOUNCED, Reason.COMPLAINED)
 
 
 class Outcome(TextChoices):

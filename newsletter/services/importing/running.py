@@ -79,7 +79,7 @@ def read_as(file: BinaryIO, name: str, format: str, status: str) -> list[Table]:
         raise FileRefused(IS_DAMAGED) from None
 
 
-def approve(list_import: ListImport) -> None:
+def approve(list_import: ListImport, *, now: datetime) -> None:
     """Bring them in, says a person who has seen what the check found. Raises NotNow."""
     with transaction.atomic():
         locked = ListImport.objects.select_for_update().get(pk=list_import.pk)
@@ -87,8 +87,8 @@ def approve(list_import: ListImport) -> None:
             raise NotNow(_("Only an import that has been checked can be brought in."))
         if not locked.file:
             raise NotNow(_("The file has been removed. Upload it again."))
-        locked.state, locked.ended_at = State.APPROVED, None
-        locked.save(update_fields=["state", "ended_at"])
+        locked.state, locked.approved_at, locked.ended_at = State.APPROVED, now, None
+        locked.save(update_fields=["state", "approved_at", "ended_at"])
 
 
 def cancel(list_import: ListImport, *, now: datetime) -> None:
@@ -228,6 +228,9 @@ def why(error: BaseException, list_import: ListImport) -> str:
 
 def end(locked: ListImport, state: ListImport.State, *, now: datetime) -> None:
     """In this state, and without what only an import under way needs."""
+    if locked.state == State.APPROVED:
+        # Before anything was done for it: what it says is still what the check found.
+        locked.approved_at = None
     locked.state, locked.ended_at, locked.lease_until = state, now, None
     locked.save()
     SeenAddress.objects.filter(list_import=locked).delete()

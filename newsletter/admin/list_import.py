@@ -91,7 +91,10 @@ class ListImportAdmin(admin.ModelAdmin):
         found = self._found(request, pk)
         if not found.report:
             raise Http404
-        file = found.report.open("rb")
+        try:
+            file = found.report.open("rb")
+        except FileNotFoundError:
+            raise Http404 from None
         return FileResponse(
             file, as_attachment=True, filename=f"import-{pk}.csv", content_type="text/csv; charset=utf-8"
         )

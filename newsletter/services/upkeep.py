@@ -22,3 +22,4 @@ def sweep(*, now: datetime, goes_on: GoesOn) -> None:
 def tidy(*, now: datetime) -> None:
     """Removes what has served its purpose."""
     events.forget_old(now=now)
+    importing.forget_old(now=now)

@@ -10,11 +10,13 @@ from importlib import import_module
 from itertools import count
 
 import pytest
-from django.core.files.storage import storages
-from django.db import connection
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, storages
+from django.db import DataError, connection
+from django.utils import timezone
 
 from newsletter.models import Consent, ListImport, SeenAddress, Subscriber
-from newsletter.services import importing
+from newsletter.services import importing, upkeep
 from newsletter.services.importing import batches, running
 from tests.clinic.test_worker import ROOT, database_url, until
 from tests.factories import NOON, make_subscriber, make_topic
@@ -285,19 +287,78 @@ def test_files_are_removed_a_while_after_the_end_or_at_once_by_hand():
     made, other = bring_in(table("a@example.com,A,confirmed")), work(upload(table("b@example.com,B,confirmed")))
     paths = [made.file.path, made.report.path, other.file.path, other.report.path]
     assert [os.path.exists(path) for path in paths] == [True] * 4
-    work(now=NOON + timedelta(days=29))
+    upkeep.tidy(now=NOON + timedelta(days=29))
     assert [os.path.exists(path) for path in paths] == [True] * 4
 
     importing.remove_files(made)
-    assert [os.path.exists(path) for path in paths] in ([False, False, True, True], [True] * 4)
-    work(other, now=NOON + timedelta(days=31))
+    assert [os.path.exists(path) for path in paths] == [False, False, True, True]
+    upkeep.tidy(now=NOON + timedelta(days=31))
+    assert [os.path.exists(path) for path in paths] == [False] * 4
     made.refresh_from_db()
+    other.refresh_from_db()
     assert (made.file, made.report, other.file, other.report) == ("", "", "", "")
     with pytest.raises(importing.NotNow):
         importing.approve(other, now=NOON)
     waiting = upload(table("c@example.com,C,confirmed"))
     with pytest.raises(importing.NotNow):
         importing.remove_files(waiting)
+
+
+@pytest.mark.django_db
+def test_files_that_cannot_be_removed_stay_named_and_hold_up_no_others(caplog, monkeypatch):
+    """As when whoever removes them is killed in between: another time finds them."""
+    old, other = (bring_in(table(f"{name}@example.com,A,confirmed")) for name in "ab")
+    late, folder = NOON + timedelta(days=31), os.path.dirname(old.file.path)
+    delete = FileSystemStorage.delete
+
+    def read_only(self, name):
+        if name == str(old.file):
+            raise PermissionError(13, "Permission denied", name)
+        delete(self, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", read_only)
+    upkeep.tidy(now=late)
+    for made in (old, other):
+        made.refresh_from_db()
+    assert (bool(old.file), bool(old.report), other.file, other.report) == (True, True, "", "")
+    assert f"The files of import {old.pk} cannot be removed: Permission denied." in caplog.text
+    assert folder not in caplog.text
+
+    monkeypatch.setattr(FileSystemStorage, "delete", delete)
+    path = old.file.path
+    upkeep.tidy(now=late)
+    old.refresh_from_db()
+    assert (old.file, old.report, os.path.exists(path)) == ("", "", False)
+
+
+@pytest.mark.django_db
+def test_files_that_no_import_names_are_removed_once_they_are_old():
+    storage = storages["private"]
+    made = work(upload(table("a@example.com,A,confirmed")))
+    orphans = [
+        storage.save(f"{folder}/2026/01/left.csv", ContentFile(b"x@example.com"))
+        for folder in ("newsletter/imports", "newsletter/reports")
+    ]
+    others = storage.save("originals/left.csv", ContentFile(b"a picture"))
+    paths = [*orphans, str(made.file), str(made.report), others]
+    today = timezone.now()
+    ListImport.objects.update(ended_at=today + timedelta(days=20))
+    upkeep.tidy(now=today + timedelta(days=29))
+    assert [storage.exists(path) for path in paths] == [True] * 5
+    upkeep.tidy(now=today + timedelta(days=31))
+    assert [storage.exists(path) for path in paths] == [False, False, True, True, True]
+
+
+@pytest.mark.django_db
+def test_an_upload_that_cannot_be_written_down_leaves_no_file():
+    def kept():
+        return [name for _folder, _folders, names in os.walk(storages["private"].location) for name in names]
+
+    before = kept()
+    topic = make_topic()
+    with pytest.raises(DataError):
+        upload(table("a@example.com,A,confirmed"), status="longer than it may be", topics=[topic])
+    assert (kept(), ListImport.objects.count()) == (before, 0)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,10 +6,22 @@ from newsletter.services.importing.running import (
     ProofMissing,
     approve,
     cancel,
+    forget_old,
     read_as,
     remove_files,
     take_up,
     upload,
 )
 
-__all__ = ["FileRefused", "NotNow", "ProofMissing", "approve", "cancel", "read_as", "remove_files", "take_up", "upload"]
+__all__ = [
+    "FileRefused",
+    "NotNow",
+    "ProofMissing",
+    "approve",
+    "cancel",
+    "forget_old",
+    "read_as",
+    "remove_files",
+    "take_up",
+    "upload",
+]

@@ -13,7 +13,7 @@ from newsletter.models import ListImport, Topic
 from newsletter.services.importing import report
 from newsletter.services.importing.bringing_in import Line
 from newsletter.services.importing.passes import LEASE, go_through
-from newsletter.services.importing.running import State, end, fail, proven, read_as
+from newsletter.services.importing.running import State, end, fail, new, read_as
 
 Seen = Callable[[ListImport, list[Line]], object]
 
@@ -72,17 +72,18 @@ def _run(upload: Upload, *, writes: bool, to: BinaryIO | None, clock: Callable[[
 
 
 def _made(upload: Upload, size: int, *, writes: bool, now: datetime) -> ListImport:
-    made = ListImport.objects.create(
-        name=upload.name[:200],
+    made = new(
+        name=upload.name,
         format=upload.format,
         status=upload.status,
-        proof=proven(upload.proof),
-        state=State.IMPORTING if writes else State.CHECKING,
-        bytes_total=size,
-        created_at=now,
-        approved_at=now if writes else None,
-        lease_until=now + LEASE,
+        proof=upload.proof,
+        size=size,
         by=upload.by,
+        now=now,
     )
+    made.state, made.lease_until = State.CHECKING, now + LEASE
+    if writes:
+        made.state, made.approved_at = State.IMPORTING, now
+    made.save()
     made.topics.set(upload.topics)
     return made

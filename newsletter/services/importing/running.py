@@ -3,13 +3,15 @@
 import logging
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, IntegrityError, transaction
 from django.db import Error as DatabaseError
@@ -18,12 +20,14 @@ from django.utils.translation import gettext_lazy
 
 from clinic.models import User
 from newsletter.models import ListImport, SeenAddress, Subscriber, Topic
+from newsletter.models.list_import import private_storage
 from newsletter.services.importing import report
 from newsletter.services.importing.passes import LEASE, LostIt, go_through
 from newsletter.services.importing.refusals import FileRefused
 from newsletter.services.importing.tables import FORMATS, Table, open_tables
 
 KEPT = timedelta(days=30)
+FOLDERS = ("newsletter/imports", "newsletter/reports")
 MOST_TURNS_IN_VAIN = 3
 State = ListImport.State
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
@@ -48,19 +52,29 @@ def upload(
     *, file: UploadedFile, format: str, status: str, proof: str, topics: list[Topic], by: User, now: datetime
 ) -> ListImport:
     """Keeps the file; the worker checks it within seconds. Nobody is brought in by this. Raises ProofMissing."""
-    with transaction.atomic():
-        made = ListImport.objects.create(
-            file=file,
-            name=Path(file.name or "").name[:200],
-            format=format,
-            status=status,
-            proof=proven(proof),
-            bytes_total=file.size or 0,
-            created_at=now,
-            by=by,
-        )
-        made.topics.set(topics)
+    made = new(name=file.name or "", format=format, status=status, proof=proof, size=file.size or 0, by=by, now=now)
+    made.file.save(file.name or "", file, save=False)
+    try:
+        with transaction.atomic():
+            made.save()
+            made.topics.set(topics)
+    except BaseException:
+        made.file.delete(save=False)
+        raise
     return made
+
+
+def new(*, name: str, format: str, status: str, proof: str, size: int, by: User | None, now: datetime) -> ListImport:
+    """The row of an import of `size` bytes, not yet stored. Raises ProofMissing."""
+    return ListImport(
+        name=Path(name).name[:200],
+        format=format,
+        status=status,
+        proof=proven(proof),
+        bytes_total=size,
+        created_at=now,
+        by=by,
+    )
 
 
 def proven(proof: str) -> str:
@@ -101,16 +115,41 @@ def cancel(list_import: ListImport, *, now: datetime) -> None:
 
 
 def remove_files(list_import: ListImport) -> None:
-    """The uploaded list and the report. Raises NotNow while they are needed."""
+    """The uploaded list and the report. Raises NotNow while they are needed, and OSError."""
     with transaction.atomic():
         locked = ListImport.objects.select_for_update().get(pk=list_import.pk)
         if locked.is_under_way:
             raise NotNow(_("The file is still needed: wait for the end, or cancel the import."))
+        # First the files: whoever is killed in between leaves a row that still names them, and can do it again.
         for each in (locked.file, locked.report):
             if each:
-                transaction.on_commit(partial(each.storage.delete, str(each)))
+                each.storage.delete(str(each))
         locked.file = locked.report = ""
         locked.save(update_fields=["file", "report"])
+
+
+def forget_old(*, now: datetime) -> None:
+    """Removes the files of imports that have ended long ago, and those that no import names any more."""
+    for old in ListImport.objects.ended_before(now - KEPT).exclude(file="", report=""):
+        try:
+            remove_files(old)
+        except OSError as error:
+            log.error("The files of import %s cannot be removed: %s.", old.pk, error.strerror)
+    named = set(chain.from_iterable(ListImport.objects.values_list("file", "report")))
+    storage = private_storage()
+    for path in chain.from_iterable(_files(storage, folder) for folder in FOLDERS):
+        if path not in named and storage.get_modified_time(path) < now - KEPT:
+            storage.delete(path)
+
+
+def _files(storage: Storage, folder: str) -> Iterator[str]:
+    """The paths of all files in a folder of the storage and below it."""
+    if not storage.exists(folder):
+        return
+    folders, files = storage.listdir(folder)
+    yield from (f"{folder}/{name}" for name in files)
+    for each in folders:
+        yield from _files(storage, f"{folder}/{each}")
 
 
 def take_up(*, now: datetime, goes_on: Callable[[], bool]) -> None:
@@ -120,8 +159,6 @@ def take_up(*, now: datetime, goes_on: Callable[[], bool]) -> None:
     marked as failed, with words, and leaves the others their turn. Raises OperationalError and InterfaceError: the
     database is away.
     """
-    for old in ListImport.objects.ended_before(now - KEPT).exclude(file="", report="")[:20]:
-        remove_files(old)
     while goes_on() and (claimed := _claim(now)):
         try:
             if claimed.turns_in_vain > MOST_TURNS_IN_VAIN:
@@ -166,7 +203,8 @@ def _begin(claimed: ListImport) -> None:
         claimed.place = {"report": len(report.header())}
         claimed.save()
         if before:
-            transaction.on_commit(partial(storage.delete, before))
+            # One that stays is found later: no import breaks for it.
+            transaction.on_commit(partial(storage.delete, before), robust=True)
 
 
 def _go_on(claimed: ListImport, *, now: datetime, goes_on: Callable[[], bool]) -> bool:

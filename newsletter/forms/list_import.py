@@ -3,11 +3,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.models import ListImport, Subscriber, Topic
+from newsletter.models import ListImport, Topic
 from newsletter.services.importing import FileRefused, read_as
 
 MOST_BYTES = 200 * 1024 * 1024
-State = Subscriber.State
 
 
 class ListImportForm(forms.Form):
@@ -35,13 +34,7 @@ class ListImportForm(forms.Form):
     status = forms.ChoiceField(
         label=_("Whose addresses"),
         required=False,
-        choices=[
-            ("", _("The file says it")),
-            (State.CONFIRMED, _("People who asked for the newsletter")),
-            (State.UNSUBSCRIBED, _("People who have left")),
-            (State.BOUNCED, _("Addresses that do not work")),
-            (State.COMPLAINED, _("People who have complained")),
-        ],
+        choices=[("", _("The file says it")), *ListImport.Whose.choices],
         help_text=_("Mailchimp's files say it by their names. Choose only if yours does not."),
     )
     proof = forms.CharField(

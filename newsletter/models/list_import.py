@@ -31,6 +31,14 @@ class ListImport(models.Model):
         MAILCHIMP = "mailchimp", _("Mailchimp's audience export")
         NEUTRAL = "neutral", _("our own format")
 
+    class Whose(models.TextChoices):
+        """What may be said of a file's addresses that does not say it itself: states of subscribers."""
+
+        CONFIRMED = "confirmed", _("People who asked for the newsletter")
+        UNSUBSCRIBED = "unsubscribed", _("People who have left")
+        BOUNCED = "bounced", _("Addresses that do not work")
+        COMPLAINED = "complained", _("People who have complained")
+
     class State(models.TextChoices):
         WAITING = "waiting", _("waits to be checked")
         CHECKING = "checking", _("being checked")

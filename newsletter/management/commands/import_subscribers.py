@@ -10,14 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from clinic.models import User
-from newsletter.models import ListImport, Subscriber, Topic
+from newsletter.models import ListImport, Topic
 from newsletter.services.importing import FileRefused, ProofMissing
 from newsletter.services.importing.at_once import Upload, run
 from newsletter.services.importing.bringing_in import Line, topics_by_name
 from newsletter.services.importing.judging import Outcome
 
-STATUSES = [Subscriber.State.CONFIRMED, Subscriber.State.UNSUBSCRIBED, Subscriber.State.BOUNCED]
-STATUSES += [Subscriber.State.COMPLAINED]
 SHOWN = 20  # refused rows; the report has all
 SOME_REFUSED = 3
 TELLS_EVERY = 10_000  # rows; a terminal is told after each batch
@@ -59,7 +57,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--status",
             default="",
-            choices=[str(status.value) for status in STATUSES],
+            choices=ListImport.Whose.values,
             help="whose addresses these are, for a file that does not say it",
         )
         parser.add_argument(

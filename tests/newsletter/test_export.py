@@ -72,7 +72,7 @@ def test_each_file_holds_what_it_says():
     at = "2026-03-02T12:00:00.000000+00:00"
     assert ada == [
         "ada+x@example.com", '\'=HYPERLINK("x")', "es", "confirmed", "offers;news", at, "confirmed",
-        "'+Yes,\nplease\r\n'=1", "2001:db8::1", "",
+        "'+Yes,\nplease\r\n''=1", "2001:db8::1", "",
     ]  # fmt: skip
     assert bea[:2] == ["'=bea@müller.example", "''-Bea"]
     assert pending[3:7] == ["pending", "news", "", ""]
@@ -90,7 +90,7 @@ def test_each_file_holds_what_it_says():
     ]
     assert found["consents.csv"] == [
         ["email", "at", "what", "words", "version", "topics", "page", "network_address", "recorded_by"],
-        ["ada+x@example.com", at, "confirmed", "'+Yes,\nplease\r\n'=1", "sign-up 1", "", "", "2001:db8::1", ""],
+        ["ada+x@example.com", at, "confirmed", "'+Yes,\nplease\r\n''=1", "sign-up 1", "", "", "2001:db8::1", ""],
     ]
 
 

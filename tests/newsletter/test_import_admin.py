@@ -81,7 +81,7 @@ def test_a_list_is_uploaded_checked_looked_at_and_brought_in(client, mary):
     assert report["Content-Disposition"] == f'attachment; filename="import-{made.pk}.csv"'
     assert "no-store" in report["Cache-Control"]
     assert text.splitlines()[3] == (
-        'list.csv,4,\'=x,refused,"Enter an email address in the correct format, like name@example.com."'
+        '"list.csv","4","\'=x","refused","Enter an email address in the correct format, like name@example.com."'
     )
 
     client.post(f"{LIST}{made.pk}/removal/")

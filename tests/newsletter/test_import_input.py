@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.models import Subscriber
+from newsletter.services import cells
 from newsletter.services.cells import defused, plain
 from newsletter.services.importing import FileRefused, parts, reading
 from tests.newsletter.lists import bring_in, people, report_of, table, upload, work, zipped
@@ -446,11 +447,40 @@ def test_the_report_runs_no_formula():
 
 
 @settings(max_examples=100)
-@given(st.text())
+@given(st.text() | st.text("'=+-@＝＋－＠\t\r\nx", max_size=4))
 def test_defusing_is_undone_exactly_and_leaves_no_formula(text):
     safe = defused(text)
     assert plain(safe) == text
-    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not safe.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"))
+
+
+TRICKY = st.text("'\"=-＝;,\t\r\nx", max_size=6)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(TRICKY, TRICKY), max_size=4), st.sampled_from(",;\t"))
+def test_no_formula_begins_by_whichever_separator_a_spreadsheet_goes(rows, separator):
+    text = io.StringIO(newline="")
+    cells.write(text, rows)
+    text.seek(0)
+    found = list(csv.reader(text, delimiter=separator))
+    assert not [cell for row in found for cell in row if cell.startswith(("=", "-", "＝"))]
+    if separator == ",":
+        assert [tuple(map(plain, row)) for row in found] == rows
+
+
+def test_what_is_defused_is_seen_and_taken_back():
+    text = 'Ask; =1 is "=2"\nx;=HYPERLINK("y")\r\n- one\r\n'
+    assert defused(text) == 'Ask; =1 is "=2"\nx;\'=HYPERLINK("y")\r\n\'- one\r\n'
+    assert [defused(each) for each in ("\nx", "＋1", "x=1", "a;b", "a@b", "")] == [
+        "'\nx",
+        "'＋1",
+        "x=1",
+        "a;b",
+        "a@b",
+        "",
+    ]
+    assert plain(defused(text)) == text
 
 
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

@@ -1,12 +1,11 @@
 """A zip that is sent while it is written."""
 
-import csv
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
 
 from newsletter.models import Subscriber
-from newsletter.services.cells import defused
+from newsletter.services import cells
 from newsletter.services.exporting import tables
 
 FILES = {
@@ -55,9 +54,8 @@ def export() -> Iterator[bytes]:
 
 def _texts(rows: Iterable[tables.Row]) -> Iterator[bytes]:
     text = io.StringIO()
-    writer = csv.writer(text)
     for number, row in enumerate(rows, start=1):
-        writer.writerow([defused(str(cell)) for cell in row])
+        cells.write(text, [row])
         if number % ROWS_AT_ONCE == 0:
             yield text.getvalue().encode()
             text.seek(0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from newsletter.services.cells import defused, plain
+from newsletter.services import cells
 from newsletter.services.importing.bringing_in import Line
 from newsletter.services.importing.judging import Outcome, said
 
@@ -49,12 +49,12 @@ def problems(report: BinaryIO, most: int) -> list[dict[str, str]]:
     def found() -> Iterator[dict[str, str]]:
         for row in csv.DictReader(io.TextIOWrapper(report, encoding="utf-8-sig", newline="")):
             if row["outcome"] in labels or (row["outcome"] in brought_in and row["words"]):
-                yield {name: plain(cell) for name, cell in row.items()}
+                yield {name: cells.plain(cell) for name, cell in row.items()}
 
     return list(islice(found(), most))
 
 
 def _written(rows: Iterable[Iterable[object]]) -> bytes:
     table = io.StringIO()
-    csv.writer(table).writerows([defused(str(cell)) for cell in row] for row in rows)
+    cells.write(table, rows)
     return table.getvalue().encode()

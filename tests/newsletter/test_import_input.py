@@ -7,7 +7,8 @@ import struct
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from newsletter.models import Subscriber
@@ -420,6 +421,26 @@ def test_what_a_row_cannot_say_refuses_it(cells, words):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("typed", "stored", "words"),
+    [
+        ("en_US", "en", ""),
+        ("EN", "en", ""),
+        ("pt-br", "pt-br", ""),
+        ("pt_PT", "pt-pt", "The site is not in the language “pt-pt”; it is kept."),
+        ("es", "es", "The site is not in the language “es”; it is kept."),
+        ("", "en", ""),
+    ],
+)
+def test_a_language_is_the_sites_whatever_the_country(settings, typed, stored, words):
+    """A mailing to those who read English goes by “en” alone."""
+    settings.LANGUAGES = [("en", "English"), ("pt-br", "Português")]
+    made = bring_in(table(f"a@example.com,{typed},confirmed", header="email,language,status"))
+    assert Subscriber.objects.get().language == stored
+    assert report_of(made) == [(2, "a@example.com", "brought in", words)]
+
+
+@pytest.mark.django_db
 def test_languages_and_network_addresses():
     header = "email,language,consent_network_address,status"
     made = bring_in(
@@ -446,7 +467,7 @@ def test_the_report_runs_no_formula():
     assert [row[1] for row in report_of(made)] == ["'=cmd|x", "'+x", "'-y@example.com", "'@z"]
 
 
-@settings(max_examples=100)
+@examples(max_examples=100)
 @given(st.text() | st.text("'=+-@＝＋－＠\t\r\nx", max_size=4))
 def test_defusing_is_undone_exactly_and_leaves_no_formula(text):
     safe = defused(text)
@@ -457,7 +478,7 @@ def test_defusing_is_undone_exactly_and_leaves_no_formula(text):
 TRICKY = st.text("'\"=-＝;,\t\r\nx", max_size=6)
 
 
-@settings(max_examples=200)
+@examples(max_examples=200)
 @given(st.lists(st.tuples(TRICKY, TRICKY), max_size=4), st.sampled_from(",;\t"))
 def test_no_formula_begins_by_whichever_separator_a_spreadsheet_goes(rows, separator):
     text = io.StringIO(newline="")
@@ -486,7 +507,7 @@ def test_what_is_defused_is_seen_and_taken_back():
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
-@settings(max_examples=200)
+@examples(max_examples=200)
 @given(
     st.lists(st.tuples(cell, cell, cell).filter(lambda cells: any(cells)), max_size=12),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
@@ -512,7 +533,7 @@ def test_whatever_is_written_is_read_and_gone_on_with_behind_any_row(written, en
     assert [row.number for row in first + second] == list(range(2, len(written) + 2))
 
 
-@settings(max_examples=200)
+@examples(max_examples=200)
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reader_or_make_it_stand_still(junk):
     file = io.BytesIO(b"email,name\n" + junk)

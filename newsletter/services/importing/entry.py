@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -128,11 +129,17 @@ def _name(typed: str) -> tuple[str, str]:
 
 
 def _language(typed: str) -> tuple[str, str]:
-    """The code in small letters, like “en” or “pt-br”; nothing and a remark for what is none."""
+    """The site's language that it is, whatever the country: “en” for “en_US”. Else the code in small letters, or
+    nothing for what is none, with a remark."""
     code = typed.strip().replace("_", "-").lower()
-    if not code or (LANGUAGE.fullmatch(code) and len(code) <= 10):
-        return code, ""
-    return "", _("“%(typed)s” is no code of a language, like “en”.") % {"typed": typed[:20]}
+    if not code:
+        return "", ""
+    if not LANGUAGE.fullmatch(code) or len(code) > 10:
+        return "", _("“%(typed)s” is no code of a language, like “en”.") % {"typed": typed[:20]}
+    for known in (code, code.partition("-")[0]):
+        if known in dict(settings.LANGUAGES):
+            return known, ""
+    return code, _("The site is not in the language “%(code)s”; it is kept.") % {"code": code}
 
 
 def _instant(typed: str) -> datetime | None:

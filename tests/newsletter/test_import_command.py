@@ -7,7 +7,9 @@ import os
 import pytest
 from django.core.management import CommandError, call_command
 
+from newsletter.management.commands import import_subscribers
 from newsletter.models import Consent, ListImport, SeenAddress
+from newsletter.services.importing import batches
 from tests.factories import make_topic, marketing
 from tests.newsletter.lists import MAILCHIMP, PROOF, everything, people, report_of, table, upload, work
 
@@ -50,8 +52,9 @@ def test_it_brings_in_and_says_how_many(run):
     assert not SeenAddress.objects.exists()
 
 
-def test_a_dry_run_changes_nothing_and_its_report_says_what_would_be(run, tmp_path):
-    rows = [f"p{number}@example.com,P,confirmed" for number in range(1100)]
+def test_a_dry_run_changes_nothing_and_its_report_says_what_would_be(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "MOST", 20)
+    rows = [f"p{number}@example.com,P,confirmed" for number in range(50)]
     content = table(
         *rows, "p1@example.com,P,confirmed", "p2@example.com,P,unsubscribed", "broken,,confirmed", "=x,,bounced"
     )
@@ -64,13 +67,13 @@ def test_a_dry_run_changes_nothing_and_its_report_says_what_would_be(run, tmp_pa
     assert status == 3
     assert out.splitlines() == [
         "Nothing was changed. It would be:",
-        "     1100  brought in",
+        "       50  brought in",
         "        1  taken off the list",
         "        1  twice in the file",
         "        2  refused",
     ]
     # A log does not get an address.
-    assert "list.csv, row 1104: Enter an email address" in err
+    assert "list.csv, row 54: Enter an email address" in err
     assert "@example.com" not in err.replace("name@example.com", "")
 
     assert run(content, "--report", str(real))[0] == 3
@@ -78,7 +81,7 @@ def test_a_dry_run_changes_nothing_and_its_report_says_what_would_be(run, tmp_pa
     says = {"brought in": "would be brought in", "taken off the list": "would be taken off the list"}
     assert [[*row[:3], says.get(row[3], row[3]), row[4]] for row in done] == would
     assert {row[3] for row in would[1:]} == {*says.values(), "twice in the file", "refused"}
-    assert list(csv.reader(real.open()))[-1][:4] == ["list.csv", "1105", "'=x", "refused"]
+    assert list(csv.reader(real.open()))[-1][:4] == ["list.csv", "55", "'=x", "refused"]
 
 
 def test_nothing_that_stands_in_a_row_is_printed(run, tmp_path):
@@ -164,11 +167,13 @@ def test_without_proof_nobody_comes_in(run, proof):
     assert "how and when these people asked" in err
 
 
-def test_its_progress_is_told_every_ten_thousand_rows(run):
-    content = table(*(f"x{number}" for number in range(20_600)), header="email")
+def test_its_progress_is_told_every_so_many_rows(run, monkeypatch):
+    monkeypatch.setattr(batches, "MOST", 10)
+    monkeypatch.setattr(import_subscribers, "TELLS_EVERY", 100)
+    content = table(*(f"x{number:03}" for number in range(206)), header="email")
     _status, _out, err = run(content, "--status", "confirmed", "--dry-run")
-    assert [line for line in err.splitlines() if line.endswith("%")] == ["10000 rows, 44 %", "20000 rows, 96 %"]
-    # Not twenty thousand lines of reasons: the report has them.
+    assert [line for line in err.splitlines() if line.endswith("%")] == ["100 rows, 48 %", "200 rows, 97 %"]
+    # Not two hundred lines of reasons: the report has them.
     assert len([line for line in err.splitlines() if "Enter an email address" in line]) == 20
 
 

@@ -33,8 +33,19 @@ def refused(content, **fields):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize(
+    ("encoding", "end"),
+    [
+        # Each as another may end its lines: whatever is written below crosses them.
+        ("utf-8", "\n"),
+        ("utf-8-sig", "\r\n"),
+        ("utf-16", "\r"),
+        ("utf-16-le", "\r\n"),
+        ("utf-16-be", "\n"),
+        ("utf-32", "\r\n"),
+        ("cp1252", "\r"),
+    ],
+)
 def test_encodings_and_line_ends(encoding, end):
     text = end.join([NEUTRAL, ZOE, '"ann@example.com","Ann\'s\nhouse",confirmed', ""])
     made = bring_in(text.encode(encoding))
@@ -136,10 +147,10 @@ def test_a_row_with_too_few_cells_says_whose_it_is_where_that_can_be_read():
 
 @pytest.mark.django_db
 def test_a_quotation_mark_that_is_never_closed_swallows_nobody():
-    rows = [f"p{number}@example.com,P,confirmed" for number in range(5000)]
-    rows[2000] = 'p2000@example.com,"P,confirmed'
+    rows = [f"p{number}@example.com,P,confirmed" for number in range(600)]
+    rows[200] = 'p200@example.com,"P,confirmed'
     made = bring_in(table(*rows))
-    assert made.counts == {"brought_in": 4999, "refused": 1, "remarks": 0}
+    assert made.counts == {"brought_in": 599, "refused": 1, "remarks": 0}
 
 
 @pytest.mark.django_db
@@ -236,7 +247,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch, limit):
 @pytest.mark.django_db
 def test_what_unpacks_to_hundreds_of_times_as_much_is_refused_unless_it_is_small(monkeypatch):
     rows = [f"p{number}@example.com,P,confirmed" for number in range(2000)]
-    empty = zipped(subscribers=table(*rows[:20], *[",,"] * 200_000))
+    empty = zipped(subscribers=table(*rows[:20], *[",,"] * 40_000))
     assert work(upload(empty, name="a.zip")).counts["brought_in"] == 20
     monkeypatch.setattr(parts, "MOST_BYTES_PACKED_SO", 60_000)
     assert "hundreds of times as large" in refused(empty, name="a.zip")
@@ -271,13 +282,14 @@ def memory_of(content):
 
 @pytest.mark.parametrize("is_zip64", [False, True])
 def test_a_zip_of_very_many_members_is_refused_before_its_directory_is_read(monkeypatch, is_zip64):
+    monkeypatch.setattr(parts, "MOST_DIRECTORY", 100_000)
     refused = "This zip holds more than 1,000 files. Put the lists alone into one."
     assert memory_of(directory_of(1000, is_zip64=is_zip64))[1] == "There is no CSV file in this zip."
     assert memory_of(directory_of(1001, is_zip64=is_zip64))[1] == refused
-    many = directory_of(30_000, is_zip64=is_zip64)
+    many = directory_of(5_000, is_zip64=is_zip64)
     most, said = memory_of(many)
     assert said == refused
-    assert most < 1_000_000
+    assert most < len(many)
     # The negative control: read, it takes ten times the file.
     monkeypatch.setattr(parts, "MOST_DIRECTORY", len(many))
     assert memory_of(many)[0] > 10 * len(many) / 2

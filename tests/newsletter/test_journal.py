@@ -214,9 +214,8 @@ def test_a_disk_that_takes_no_line_holds_up_no_leaving(client, settings, tmp_pat
     assert journal.replay(now=timezone.now()).written == 1
 
 
-@pytest.mark.parametrize(
-    "torn",
-    [
+def test_lines_that_cannot_be_read_cost_no_other():
+    torn = [
         '{"at": "2026-03-02T12:00:00+00:00", "email": "torn@exa',
         "not json",
         "[]",
@@ -228,15 +227,16 @@ def test_a_disk_that_takes_no_line_holds_up_no_leaving(client, settings, tmp_pat
         '{"at": "2026-03-02T12:00:00+00:00", "email": "x@example.com", "reason": "whatever"}',
         '{"at": "2026-03-02T12:00:00+00:00", "email": "' + "x" * 300 + '@example.com", "reason": "bounced"}',
         "\udcff\udcfe",
-    ],
-)
-def test_a_line_that_cannot_be_read_costs_no_other(torn):
-    suppression_journal.append([Line("first@example.com", "bounced", NOON)])
-    with suppression_journal.path().open("ab") as file:
-        file.write(b"\n" + torn.encode(errors="surrogateescape"))
+    ]
+    for number, text in enumerate(torn):
+        suppression_journal.append([Line(f"reader{number}@example.com", "bounced", NOON)])
+        with suppression_journal.path().open("ab") as file:
+            file.write(b"\n" + text.encode(errors="surrogateescape"))
     suppression_journal.append([Line("last@example.com", "bounced", NOON)])
-    assert journal.replay(now=NOON).added == 2
-    assert {email for email, _reason, _at in log()} == {"first@example.com", "last@example.com"}
+    assert journal.replay(now=NOON).added == 12
+    assert {email for email, _reason, _at in log()} == {
+        "last@example.com", *(f"reader{number}@example.com" for number in range(11))
+    }  # fmt: skip
 
 
 def test_processes_that_write_at_once_tear_no_line_apart():
@@ -250,21 +250,26 @@ def test_processes_that_write_at_once_tear_no_line_apart():
     assert len({line.email for line in lines()}) == 40 * 50
 
 
-def test_a_hundred_thousand_lines_are_replayed_while_the_worker_starts():
-    # As a new database is: PostgreSQL thinks that its tables are empty.
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE newsletter_suppression, newsletter_subscriber")
-    made = [Line(f"reader{number}@example.com", "unsubscribed", NOON) for number in range(100_000)]
-    suppression_journal.append(made)
-    begun = timezone.now()
-    assert journal.replay(now=NOON).added == 100_000
-    first = timezone.now() - begun
-    begun = timezone.now()
+def test_more_lines_than_are_read_at_once_are_replayed_once():
+    number_of_lines = journal.AT_ONCE + 100
+    suppression_journal.append(Line(f"reader{n}@example.com", "unsubscribed", NOON) for n in range(number_of_lines))
+    assert journal.replay(now=NOON).added == number_of_lines
     assert journal.replay(now=NOON) == journal.Replayed(added=0, taken_off=0, written=0)
-    again = timezone.now() - begun
-    # Measured 3 s and 2 s, and 50 s for the first when lines were looked up among those just added.
-    assert first < timedelta(seconds=30)
-    assert again < timedelta(seconds=30)
+
+
+def test_a_hundred_thousand_lines_are_replayed_while_the_worker_starts():
+    """With fewer PostgreSQL plans otherwise, and another statement than ours would be as fast."""
+    suppression_journal.append(Line(f"reader{n}@example.com", "unsubscribed", NOON) for n in range(100_000))
+    with connection.cursor() as cursor:
+        # As a new database is: PostgreSQL thinks that its tables are empty.
+        cursor.execute("ANALYZE newsletter_suppression, newsletter_subscriber")
+        # Measured 1 s for the longest, and 50 s when lines were looked up among those just added.
+        cursor.execute("SET statement_timeout = '20s'")
+    try:
+        assert journal.replay(now=NOON).added == 100_000
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
 
 
 def test_the_command_says_what_it_did():

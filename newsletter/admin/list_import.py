@@ -148,6 +148,9 @@ class ListImportAdmin(admin.ModelAdmin):
             step(found)
         except importing.NotNow as refusal:
             messages.warning(request, str(refusal))
+        except OSError as error:
+            words = _("The server could not remove a file: %(why)s. Try again, or ask who runs the server.")
+            messages.error(request, words % {"why": error.strerror or type(error).__name__})
         else:
             self.log_change(request, found, written)
             messages.success(request, words)

@@ -6,6 +6,7 @@ import io
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from newsletter.models import ListImport, Subscriber, Suppression
@@ -173,6 +174,20 @@ def test_a_file_in_use_is_not_removed(client, mary):
     assert "The file is still needed" in response.content.decode()
     made.refresh_from_db()
     assert made.file
+
+
+def test_a_file_that_cannot_be_removed_stays_named_and_the_page_says_so(client, mary, monkeypatch):
+    made = bring_in(table("ada@example.com,Ada,confirmed"))
+
+    def read_only(self, name):
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", read_only)
+    page = client.post(f"{LIST}{made.pk}/removal/", follow=True).content.decode()
+    assert "The server could not remove a file: Permission denied." in page
+    assert "Remove the file and the report" in page
+    made.refresh_from_db()
+    assert (bool(made.file), bool(made.report), LogEntry.objects.count()) == (True, True, 0)
 
 
 def test_a_link_changes_nothing(client, mary):

@@ -14,6 +14,7 @@ from newsletter.services import bounces, journal, signing_up
 from newsletter.services.own_links import send
 from newsletter.suppression_journal import Line
 from tests.factories import make_letter, make_subscriber, manager
+from tests.newsletter.lists import bring_in, table
 from tests.newsletter.steps import ADA, confirm, last_letter, path_in, sign_up
 
 pytestmark = pytest.mark.django_db
@@ -29,16 +30,20 @@ def taken_off(subscriber, now):
 
 
 def bounced(subscriber, now):
-    bounces.bounced(subscriber=subscriber, words="", now=now)
+    bounces.bounced(subscriber=subscriber.pk, words="", now=now)
 
 
 def complained(subscriber, now):
-    bounces.complained(subscriber=subscriber, words="", now=now)
+    bounces.complained(subscriber=subscriber.pk, words="", now=now)
 
 
 def left_before_a_restore(subscriber, now):
     suppression_journal.append([Line(subscriber.email, Suppression.Reason.UNSUBSCRIBED, now)])
     journal.replay(now=now)
+
+
+def left_elsewhere(subscriber, now):
+    bring_in(table(subscriber.email, header="email"), status="unsubscribed", now=now)
 
 
 def wait_in_a_queue():
@@ -49,7 +54,7 @@ def states(email):
     return dict(Letter.objects.filter(to=email).values_list("kind", "state"))
 
 
-@pytest.mark.parametrize("go", [leave, taken_off, bounced, complained, left_before_a_restore])
+@pytest.mark.parametrize("go", [leave, taken_off, bounced, complained, left_before_a_restore, left_elsewhere])
 def test_whoever_is_off_the_list_gets_no_letter_that_waited(client, practice, go):
     MailingRules.objects.create(welcome_is_sent=True, welcome_subject="Welcome", welcome_text="Good to have you.")
     bea = make_subscriber(email="bea@example.com")

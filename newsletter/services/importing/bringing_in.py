@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from clinic import addresses
+from newsletter.emails import letters
 from newsletter.models import Consent, ListImport, SeenAddress, Subscriber, Suppression, Topic
 from newsletter.services.importing.entry import Entry
 from newsletter.services.importing.judging import EFFECTIVE, Facts, Outcome, Standing, State, Verdict, judge, strength
@@ -189,6 +190,7 @@ def _take_off(list_import: ListImport, lines: list[Line], *, now: datetime) -> N
         evidence += _evidence(list_import, line, entry, person, [], now)
     Subscriber.objects.bulk_update(people, ["state", "left_at"], batch_size=500)
     Consent.objects.bulk_create(evidence)
+    letters.end_all({person.pk: person.email for person in people}, now=now)
     _suppress(list_import, [entry for _line, entry in entries.values()], now=now)
 
 

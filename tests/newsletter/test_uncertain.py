@@ -99,6 +99,20 @@ def test_who_may_look_at_letters_alone_does_not_settle_them():
     assert states() == [("uncertain", None)]
 
 
+def test_who_settles_letters_alone_is_led_to_no_page_of_the_sending(desk):
+    campaign = cut_off(1)
+    sending = f"/admin/newsletter/campaign/{campaign.pk}/sending/"
+    assert sending in desk.get(PAGE).content.decode()
+    settler = factories.stranger()
+    settler.is_staff = True
+    settler.save()
+    settler.user_permissions.add(Permission.objects.get(codename="settle_delivery"))
+    desk.force_login(settler)
+    page = desk.get(PAGE)
+    assert page.status_code == 200
+    assert sending not in page.content.decode()
+
+
 def test_looking_never_changes_anything(desk):
     campaign = cut_off(2)
     before = list(Delivery.objects.order_by("pk").values())
@@ -361,7 +375,7 @@ def test_of_two_people_who_settle_the_same_one_does(paths):
 def test_without_the_lock_both_would_have_settled_it(monkeypatch):
     """The negative control of the race."""
     (letter,) = letters(cut_off(1))
-    mary, max_ = factories.marketing(), User.objects.get(username="max")
+    mary, settler = factories.marketing(), User.objects.get(username="max")
     both_have_looked = Barrier(2, timeout=10)
 
     def unlocked(deliveries, *wanted):
@@ -371,5 +385,5 @@ def test_without_the_lock_both_would_have_settled_it(monkeypatch):
 
     monkeypatch.setattr(reconciling, "_locked", unlocked)
     chosen = Delivery.objects.filter(pk=letter.pk)
-    counts = at_once(lambda: reconciling.arrived(chosen, by=mary), lambda: reconciling.arrived(chosen, by=max_))
+    counts = at_once(lambda: reconciling.arrived(chosen, by=mary), lambda: reconciling.arrived(chosen, by=settler))
     assert counts == [1, 1]

@@ -15,6 +15,7 @@ from appointments.admin.diary_filters import ProviderFilter, StatusFilter, WhenF
 from appointments.admin.move import move
 from appointments.models import Appointment
 from appointments.models.appointment import AppointmentQuerySet
+from clinic.admin.read_only import ReadOnlyAdmin
 
 FIELDSETS: list[Any] = [
     (
@@ -44,7 +45,7 @@ FIELDSETS: list[Any] = [
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(admin.ModelAdmin):
+class AppointmentAdmin(ReadOnlyAdmin):
     """Found, read, and moved on by buttons. Every time is given by the diary, so nothing here can overlap."""
 
     list_display: list[Any] = [
@@ -91,15 +92,6 @@ class AppointmentAdmin(admin.ModelAdmin):
         return (cast(AppointmentQuerySet, queryset).found_by(typed) if typed else queryset), False
 
     # Times are given and taken by the diary alone, through the buttons; nothing is ever typed into a row.
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
-        return False
-
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
         """Where Django would tell in a message which one there is not."""
         raise Http404

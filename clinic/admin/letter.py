@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from clinic import letters
+from clinic.admin.read_only import ReadOnlyAdmin
 from clinic.models import Letter
 from clinic.models.letter import LetterQuerySet
 
@@ -51,7 +52,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(Letter)
-class LetterAdmin(admin.ModelAdmin):
+class LetterAdmin(ReadOnlyAdmin):
     """Read and searched by staff, never written by hand. Links have no token here: they are minted at sending."""
 
     list_display = ["created_at", "to", "subject", "state", "attempts", "sent_at"]
@@ -78,15 +79,6 @@ class LetterAdmin(admin.ModelAdmin):
         return format_html(
             '<a href="{}">appointment.ics</a>', reverse("admin:clinic_letter_calendar", args=[letter.pk])
         )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
-        return False
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("clinic.resend_letter")

@@ -4,20 +4,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import TimeField
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from clinic.admin.files import FilesAdmin
+from clinic.admin.one_row import OneRowAdmin
 from clinic.admin.rich_text import RichTextAdmin
 from clinic.models import Closure, Location, OpeningHours, Policy, Practice, Provider
 
 
 @admin.register(Practice)
-class PracticeAdmin(FilesAdmin):
-    """One row: the list leads straight to it, or to adding it."""
-
+class PracticeAdmin(OneRowAdmin, FilesAdmin):
     fieldsets = [
         (None, {"fields": ["name", "tagline", "phone", "email"]}),
         (_("Home page"), {"fields": ["opening_line", "lead", "banner_poster", "banner_video"]}),
@@ -25,17 +22,6 @@ class PracticeAdmin(FilesAdmin):
         (_("Clock"), {"fields": ["time_zone"]}),
     ]
     autocomplete_fields = ["banner_poster"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not Practice.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Practice | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if Practice.objects.exists():
-            return HttpResponseRedirect(reverse("admin:clinic_practice_change", args=[1]))
-        return super().changelist_view(request, extra_context)
 
 
 class ClockField(forms.TimeField):

@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from clinic.admin.read_only import ReadOnlyAdmin
 from clinic.models import User
 from newsletter.admin.letter_alone import letter_alone
 from newsletter.admin.uncertain import left_out, sent_again, uncertain_urls
@@ -74,7 +75,7 @@ class CampaignFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin):
+class DeliveryAdmin(ReadOnlyAdmin):
     """Nobody writes it by hand: the sending does, and what staff settle goes through the services."""
 
     list_display = ["to", "campaign_subject", "state", "attempted_at", "attempts", "words"]
@@ -138,15 +139,6 @@ class DeliveryAdmin(admin.ModelAdmin):
     @admin.display(description=_("Message-ID"))
     def message_id(self, delivery: Delivery) -> str:
         return tokens.message_id(delivery.campaign_id, delivery.subscriber_id)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletter.settle_delivery")

@@ -1,14 +1,11 @@
-from typing import Any
-
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from clinic.admin.one_row import OneRowAdmin
 from clinic.models import Practice
 from newsletter.emails import letters
 from newsletter.forms.rules import RulesForm
@@ -16,8 +13,8 @@ from newsletter.models import MailingRules
 
 
 @admin.register(MailingRules)
-class MailingRulesAdmin(admin.ModelAdmin):
-    """One row: the list leads straight to it. While there is none the defaults hold."""
+class MailingRulesAdmin(OneRowAdmin):
+    """While there is none the defaults hold."""
 
     form = RulesForm
     readonly_fields = ["welcome_as_sent"]
@@ -39,21 +36,3 @@ class MailingRulesAdmin(admin.ModelAdmin):
             return gettext("Nothing is saved yet.")
         subject, text = letters.welcome_shown(rules, practice, language=settings.LANGUAGE_CODE)
         return format_html('<p><b>{}</b></p><div class="note">{}</div>', subject, text)
-
-    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
-        """What the list of tables beside every page asks; so it must not ask the database for the row."""
-        may_change = self.has_change_permission(request)
-        return {"add": False, "change": may_change, "delete": False, "view": self.has_view_permission(request)}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not MailingRules.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: MailingRules | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if MailingRules.objects.exists():
-            return HttpResponseRedirect(reverse("admin:newsletter_mailingrules_change", args=[1]))
-        if self.has_add_permission(request):
-            return HttpResponseRedirect(reverse("admin:newsletter_mailingrules_add"))
-        return super().changelist_view(request, extra_context)

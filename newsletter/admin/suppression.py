@@ -5,13 +5,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from clinic.admin.read_only import ReadOnlyAdmin
 from newsletter.admin.delivery import BoundedPaginator
 from newsletter.models import Suppression
 from newsletter.models.suppression import SuppressionQuerySet
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(admin.ModelAdmin):
+class SuppressionAdmin(ReadOnlyAdmin):
     """The log of addresses that get no newsletter, to be read only: staff take people off at the subscribers."""
 
     list_display = ["email", "reason", "at", "words", "by"]
@@ -34,12 +35,3 @@ class SuppressionAdmin(admin.ModelAdmin):
         """By the whole address, however it is cased: the log may be long, and is no list to browse for people."""
         typed = search_term.strip().replace("\0", "")
         return (cast(SuppressionQuerySet, queryset).of(typed) if typed else queryset), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        return False

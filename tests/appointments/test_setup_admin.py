@@ -1053,10 +1053,10 @@ def test_the_lists_ask_the_same_number_of_questions_however_long_they_are(manage
         factories.make_patient()
 
     urls = {
-        RESOURCES: 13,
-        reverse("admin:appointments_visittype_changelist"): 11,
-        EXCEPTIONS: 9,
-        PATIENTS: 6,
+        RESOURCES: 12,
+        reverse("admin:appointments_visittype_changelist"): 10,
+        EXCEPTIONS: 8,
+        PATIENTS: 5,
     }
     add()
     for url, number in urls.items():

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.browser.test_every_page import sideways, violations
+from tests.browser.test_every_page import settled, sideways, violations
 from tests.browser.test_journeys import press_tab_until
 
 SKIN = "/appointments/book/consultation-skin/"
@@ -85,6 +85,5 @@ class Eyes:
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             if by := sideways(self.page):
                 self.wrong.append(f"{self.page.url} is {by} px wider than {width}")
-            # The colours of the desk's links take their time to change.
-            self.page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
+            settled(self.page)
             self.wrong += violations(self.page)

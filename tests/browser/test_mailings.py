@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.").expect
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytest.importorskip("axe_playwright_python.sync_playwright")
 
 from tests.browser.booking import Eyes  # noqa: E402 -- it skips itself without axe
 from tests.browser.conftest import PASSWORD  # noqa: E402
 from tests.browser.test_campaign import ADD, add_block  # noqa: E402
-from tests.browser.test_every_page import sideways  # noqa: E402
+from tests.browser.test_every_page import sideways, violations  # noqa: E402
 from tests.browser.test_journeys import new_address  # noqa: E402
 
 pytestmark = pytest.mark.browser
@@ -91,8 +91,7 @@ def faults_of_the_letter(page):
     for width, scheme in MAILBOXES:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
-        found = axe.Axe().run(page, options={"rules": THE_MAILBOX_HAS}).response["violations"]
-        wrong += [f"{width} {scheme}: {each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+        wrong += [f"{width} {scheme} {found}" for found in violations(page, rules=THE_MAILBOX_HAS)]
         if by := sideways(page):
             wrong.append(f"{width} {scheme}: {by} px too wide")
     return wrong

@@ -5,10 +5,10 @@ import re
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="The browser tests need requirements-dev.txt.")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytest.importorskip("axe_playwright_python.sync_playwright")
 
-from tests.browser.test_every_page import sideways, violations  # noqa: E402 -- it skips itself without axe
-from tests.browser.test_journeys import new_address, open_the_letter, press_tab_until, sign_up  # noqa: E402
+from tests.browser.test_every_page import sideways, violations
+from tests.browser.test_journeys import new_address, open_the_letter, press_tab_until, sign_up
 
 pytestmark = pytest.mark.browser
 

@@ -110,12 +110,14 @@ class MailingLoader:
     def campaign(
         self,
         subject: str,
+        topics: Sequence[str],
         blocks: Sequence[Entry],
         sent: int | None = None,
         fate: Mapping[str, Entry] | None = None,
         **words: str,
     ) -> None:
         campaign = self.keep(Campaign(subject=subject, slug=slugify(subject), **words))
+        campaign.topics.set([self._topics[slug] for slug in topics])
         for position, block in enumerate(blocks, start=1):
             self.block(campaign, position, **block)
         if sent is not None:
@@ -129,10 +131,12 @@ class MailingLoader:
 
     def send(self, campaign: Campaign, *, at: datetime, fate: Mapping[str, Entry]) -> None:
         """Writes down what the worker would have: nothing was ever sent to these addresses."""
+        fitting = set(Subscriber.objects.choosing(list(campaign.topics.all())))
         readers = {
             name: reader
             for name, reader in self._readers.items()
             if reader.confirmed_at and reader.confirmed_at < at and (reader.left_at is None or reader.left_at > at)
+            if reader in fitting
         }
         campaign.content, campaign.recipients = content_of(campaign, now=at), len(readers)
         campaign.state, campaign.rate_per_minute = Campaign.State.SENT, 120

@@ -24,6 +24,7 @@ from clinic.models import (
     Treatment,
     TreatmentCategory,
 )
+from newsletter.models import Campaign, Subscriber
 
 PAGES = (
     "/",
@@ -131,3 +132,12 @@ def test_removal_takes_exactly_the_demo_with_its_files(loaded):
     assert {model: keys for model, keys in all_rows().items() if keys} == {TreatmentCategory: {own.pk}}
     assert DemoRow.objects.count() == 0
     assert [path for path in files if path.exists()] == []
+
+
+@pytest.mark.django_db
+def test_its_mailings_are_for_who_chose_their_topics(loaded):
+    sent, draft = Campaign.objects.get(state="sent"), Campaign.objects.get(state="draft")
+    reached = Subscriber.objects.choosing(list(sent.topics.all()))
+    assert sent.deliveries.filter(subscriber__in=reached).count() == sent.recipients > 20
+    assert draft.audience().count() > 20
+    assert not draft.left_out().exists()

@@ -63,7 +63,15 @@ LEAVING_BEFORE_A_RESTORE = Wording(
     [_("Had left before the database was restored, as the journal of suppressed addresses says.")],
 )
 CHOICE = Wording(
-    "choice", [_("Send me the e-newsletters on the topics chosen here, and no others. I can leave at any time.")]
+    "choice",
+    [
+        _("Send me the e-newsletters on the topics chosen here, and no others. I can leave at any time."),
+        # Whoever has not chosen sees all ticked, and gets what is on none of them or on new ones too.
+        _(
+            "Send me the e-newsletters on the topics chosen here, and no others; or all of them, for as long as I have "
+            "not chosen. I can leave at any time."
+        ),
+    ],
 )
 LEAVING_BY_STAFF = Wording(
     "leaving by staff", [_("Asked the practice in person or by phone to be taken off the list.")]

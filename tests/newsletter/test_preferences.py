@@ -86,7 +86,7 @@ def test_topics_and_name_are_stored_with_the_words_that_were_shown(client, topic
     subscriber = make_subscriber(topics=topics[:1])
     answer = client.post(
         page_by_letter(subscriber),
-        {"name": "Ada King", "topics": ["skin", "events"], "wording": "choice 1"},
+        {"name": "Ada King", "topics": ["skin", "events"], "wording": "choice 2"},
         REMOTE_ADDR="192.0.2.9",
     )
     assert answer.status_code == 200
@@ -97,7 +97,7 @@ def test_topics_and_name_are_stored_with_the_words_that_were_shown(client, topic
     assert (line.kind, line.topics, line.version, line.words, line.network_address, line.by) == (
         "chose",
         ["Skin", "Events"],
-        "choice 1",
+        "choice 2",
         wording.CHOICE.newest.text,
         "192.0.2.9",
         None,
